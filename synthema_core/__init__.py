@@ -1,0 +1,1 @@
+"""Synthetic patients, and the audit that says whether they betray the real ones."""
