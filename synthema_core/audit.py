@@ -1,0 +1,119 @@
+"""One call that measures a synthetic table: is it safe, is it real, is it possible?"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from .fidelity.joint import Detection
+from .fidelity.marginal import Shapes
+from .fidelity.pairwise import Pairs
+from .fidelity.survival import SurvivalDistance
+from .privacy.distance import Distances
+from .privacy.intervals import NotMeasured
+from .privacy.membership import Membership
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenRule:
+    """A rule, and how many synthetic rows break it."""
+
+    column: str
+    rule: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validity:
+    """Synthetic rows that the schema says cannot exist.
+
+    Attributes:
+        n_rows: Synthetic rows.
+        n_violating_rows: Rows that break at least one rule.
+        by_rule: The rules broken, most often broken first.
+        source: Definition.
+    """
+
+    n_rows: int
+    n_violating_rows: int
+    by_rule: tuple[BrokenRule, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What is needed to repeat the audit.
+
+    Attributes:
+        created: Coordinated universal time, ISO 8601.
+        seed: Seed of every random choice.
+        n_train: Rows of each table; `n_holdout` is 0 if there was none.
+        n_synthetic: ...
+        n_holdout: ...
+        versions: Package to version.
+        digests: Content hash of `train`, `synthetic`, `holdout` (if given) and `schema`.
+        seconds: Wall time of each part, and `total`.
+    """
+
+    created: str
+    seed: int
+    n_train: int
+    n_synthetic: int
+    n_holdout: int
+    versions: dict[str, str]
+    digests: dict[str, str]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Audit:
+    """Everything measured on one synthetic table.
+
+    Attributes:
+        schema_name: Name in the schema, may be empty.
+        membership: Evidence. NotMeasured without a holdout.
+        distances: Descriptive.
+        reference: Real rows the fidelity measures compare with: the holdout, people the generator did
+            not see, if it has 100 rows or more, else the training table.
+        shapes: Fidelity of single columns.
+        pairs: Fidelity of pairs of columns.
+        detection: Fidelity of all columns together. NotMeasured on too few rows.
+        survival: Fidelity of times to event, one per endpoint, and one per cause where events compete.
+        validity: Rules broken.
+        provenance: What is needed to repeat the audit.
+        warnings: What a reader must know before quoting a number.
+    """
+
+    schema_name: str
+    membership: Membership | NotMeasured
+    distances: Distances
+    reference: Literal["holdout", "train"]
+    shapes: Shapes
+    pairs: Pairs
+    detection: Detection | NotMeasured
+    survival: tuple[SurvivalDistance, ...]
+    validity: Validity
+    provenance: Provenance
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts, lists and numbers, ready for JSON; what has no number is None."""
+        raise NotImplementedError
+
+    def frame(self) -> pl.DataFrame:
+        """One row per number.
+
+        Returns:
+            Columns section, measure, kind (evidence, descriptive, fidelity or validity), value, low,
+            high, n, source.
+        """
+        raise NotImplementedError
+
+    def write_html(self, path: str | Path) -> None:
+        """Write the report as one self-contained HTML file."""
+        raise NotImplementedError
+
+    def write_json(self, path: str | Path) -> None:
+        """Write every number as JSON."""
+        raise NotImplementedError
