@@ -47,4 +47,4 @@ bench: .venv/.dev
 	$(BIN)/python -m bench.aml
 
 docs: .venv/.dev
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
