@@ -11,7 +11,7 @@ from .fidelity.marginal import Shapes
 from .fidelity.pairwise import Pairs
 from .fidelity.survival import SurvivalDistance
 from .privacy.distance import Distances
-from .privacy.intervals import NotMeasured
+from .intervals import NotMeasured
 from .privacy.membership import Membership
 
 

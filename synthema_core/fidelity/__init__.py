@@ -1,3 +1,5 @@
-"""How real a synthetic table looks: each column (`marginal`), each pair (`pairwise`), all columns
-together (`joint`), and times to event (`survival`).
+"""How real a synthetic table looks, from single columns to all of them together.
+
+`marginal` compares each column, `pairwise` each pair, `joint` all columns at once by a classifier, and
+`survival` times to event.
 """

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..privacy.intervals import Estimate
+from ..intervals import Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,4 @@
 """Attacks on a synthetic table. Arrays and results only: nothing here knows a table or a schema.
 
-`intervals` holds the shape of every measured number; `membership` is evidence, an attack with a
-never-seen control group; `distance` is descriptive.
+`membership` is evidence, an attack with a never-seen control group; `distance` is descriptive.
 """

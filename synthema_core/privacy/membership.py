@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .intervals import Estimate
+from ..intervals import Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
