@@ -1,0 +1,15 @@
+"""Schemas: the kinds of the columns of a table, its endpoints and its rules.
+
+- `types`: the frozen dataclasses, checked when made.
+- `infer`: a table in, a schema out, with reasons and warnings.
+- `file`: JSON and back; `schema.schema.json` is the published JSON Schema.
+- `validate`: a schema and a table in, every violation out.
+"""
+
+from .types import Column as Column
+from .types import Endpoint as Endpoint
+from .types import Kind as Kind
+from .types import Role as Role
+from .types import Schema as Schema
+from .validate import Validation as Validation
+from .validate import Violation as Violation
