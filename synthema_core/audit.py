@@ -10,8 +10,8 @@ from .fidelity.joint import Detection
 from .fidelity.marginal import Shapes
 from .fidelity.pairwise import Pairs
 from .fidelity.survival import SurvivalDistance
-from .privacy.distance import Distances
 from .intervals import NotMeasured
+from .privacy.distance import Distances
 from .privacy.membership import Membership
 
 
@@ -74,12 +74,12 @@ class Audit:
         schema_name: Name in the schema, may be empty.
         membership: Evidence. NotMeasured without a holdout.
         distances: Descriptive.
-        reference: Real rows the fidelity measures compare with: the holdout, people the generator did
-            not see, if it has 100 rows or more, else the training table.
+        reference: Real rows that the fidelity measures compare with: the holdout, people the
+            generator did not see, if it has 100 rows or more, else the training table.
         shapes: Fidelity of single columns.
         pairs: Fidelity of pairs of columns.
         detection: Fidelity of all columns together. NotMeasured on too few rows.
-        survival: Fidelity of times to event, one per endpoint, and one per cause where events compete.
+        survival: Fidelity of times to event, one per endpoint, and one per cause if events compete.
         validity: Rules broken.
         provenance: What is needed to repeat the audit.
         warnings: What a reader must know before quoting a number.
@@ -105,8 +105,8 @@ class Audit:
         """One row per number.
 
         Returns:
-            Columns section, measure, kind (evidence, descriptive, fidelity or validity), value, low,
-            high, n, source.
+            Columns section, measure, kind (evidence, descriptive, fidelity or validity), value,
+            low, high, n, source.
         """
         raise NotImplementedError
 

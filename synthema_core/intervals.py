@@ -92,8 +92,8 @@ def auc(positives: NDArray[np.floating[Any]], negatives: NDArray[np.floating[Any
     Returns:
         Estimate with n = m + n rows; empty if either side is.
 
-    Source: DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44, 837-845, by the midranks of Sun & Xu
-    (2014), IEEE Signal Process. Lett. 21, 1389-1393; Newcombe (2006), Stat. Med. 25, 559-573.
+    Source: DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44, 837-845, by the midranks of Sun &
+    Xu (2014), IEEE Signal Process. Lett. 21, 1389-1393; Newcombe (2006), Stat. Med. 25, 559-573.
     """
     m, n = len(positives), len(negatives)
     if m == 0 or n == 0:
@@ -131,8 +131,8 @@ def minimum_detectable_auc(m: int, n: int) -> float:
 def midranks(values: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Rank of each value from 1, tied values sharing the mean of their ranks."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[inverse]
+    shared: NDArray[np.float64] = np.cumsum(counts) - (counts - 1) / 2
+    return shared[inverse]
 
 
 def _variance(values: NDArray[np.float64]) -> float:

@@ -21,7 +21,7 @@ class Detection:
         auc: Of out-of-fold scores; 0.5 cannot be told apart, 1.0 always can.
         folds: Cross-validation folds.
         n_per_side: Rows of each kind that were used.
-        top_columns: The columns that give the synthetic table away, most telling first, at most ten.
+        top_columns: What gives the synthetic table away, most telling first, at most ten columns.
         source: Definition.
     """
 

@@ -19,8 +19,8 @@ class ColumnShape:
         missing_synthetic: Share of missing values among the synthetic rows.
         n_real: Real rows.
         n_synthetic: Synthetic rows.
-        edges: (b + 1,) bin edges of a numeric column, None for a categorical one. The outermost bins
-            also hold what lies beyond the pooled 1st and 99th percentile.
+        edges: (b + 1,) bin edges of a numeric column, None for a categorical one. The outermost
+            bins also hold what lies beyond the pooled 1st and 99th percentile.
         labels: Names of the categories, None for a numeric column.
         real: (b,) share of all real rows by bin or category; what is left to 1 is missing.
         synthetic: (b,) the same for the synthetic rows.
