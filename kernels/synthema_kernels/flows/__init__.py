@@ -1,0 +1,43 @@
+"""Normalizing flows for mixed rows, in JAX: arrays in, arrays out.
+
+- `rows`: what a flow sees of a table (`MixedRows`) and its variables (`Layout`).
+- `spline`: the monotone map of a number's conditional.
+- `density`: one autoregressive `Member` and the exact log-probability of rows under it.
+- `start`: the member that is a Gaussian copula; `orders`: the orders members read in.
+- `fit`: compiled training with early stopping; `sample`: drawing rows.
+
+An ensemble is a list of members that share `Layout` and `Structure`: every function here compiles once for
+all of them.
+"""
+
+from .density import Member as Member
+from .density import Structure as Structure
+from .density import log_prob as log_prob
+from .fit import Fitted as Fitted
+from .fit import Settings as Settings
+from .fit import fit as fit
+from .orders import Family as Family
+from .orders import draw as draw_order
+from .rows import FAR as FAR
+from .rows import Layout as Layout
+from .rows import MixedRows as MixedRows
+from .sample import Draw as Draw
+from .sample import sample as sample
+from .start import copula_member as copula_member
+
+__all__ = [
+    "FAR",
+    "Draw",
+    "Family",
+    "Fitted",
+    "Layout",
+    "Member",
+    "MixedRows",
+    "Settings",
+    "Structure",
+    "copula_member",
+    "draw_order",
+    "fit",
+    "log_prob",
+    "sample",
+]

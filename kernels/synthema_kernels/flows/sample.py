@@ -1,0 +1,124 @@
+"""Drawing rows from one member: one pass over the order, each variable from its own uniform."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.scipy.special import ndtri
+
+from . import spline
+from .density import FORBIDDEN, HEADS, LOGIT_BOUND, Member, Structure, log_scale, masked
+from .rows import Layout
+
+if TYPE_CHECKING:
+    from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+
+class Draw(NamedTuple):
+    """Sampled rows: levels, numbers on the normal scale (0 where absent) and their presence."""
+
+    codes: Int[Array, "q n"]
+    z: Float[Array, "p n"]
+    present: Bool[Array, "p n"]
+
+
+class _State(NamedTuple):
+    inputs: Array  # (features + pad, n) what has been drawn so far
+    hidden: Array  # (hidden, n) first layer before its activation, grown column by column
+    codes: Array  # (q, n)
+
+
+@partial(jax.jit, static_argnames=("layout", "n"))
+def sample(
+    member: Member, structure: Structure, key: PRNGKeyArray, layout: Layout, n: int
+) -> Draw:
+    """n rows from one member.
+
+    Runs in the precision of `member`'s weights. In float64 two machines draw the same rows: what differs
+    between their arithmetic is far below the width of any cell.
+
+    Args:
+        member: The network.
+        structure: Certainties and wide cells.
+        key: Source of one uniform per row and variable.
+        layout: The variables; static.
+        n: How many rows; static.
+
+    Returns:
+        The rows. A number inside a wide cell is at the cell's median, as it was in training.
+    """
+    member = masked(member, layout)
+    kind = member.b1.dtype
+    pad = max(layout.levels, default=1)
+    p, q = layout.numbers, len(layout.levels)
+    order = jnp.argsort(member.position)
+    tiny = jnp.finfo(kind).tiny
+    uniforms = jax.random.uniform(key, (layout.variables, n), kind, minval=tiny, maxval=1.0)
+    starts = jnp.asarray([*layout.starts, 0])
+    sizes = jnp.asarray([*layout.levels, 1])
+    states = jnp.asarray([*layout.state, -1])
+    place = member.position[layout.numbers + layout.owner]
+    forbid = jnp.where(place[:, None] < place, structure.forbid, 0.0).astype(kind)
+    forbid = jnp.pad(forbid.T, ((0, pad), (0, pad)))
+    output = {
+        "w3": jnp.pad(member.w3, ((0, pad), (0, 0))),
+        "skip": jnp.pad(member.skip, ((0, pad), (0, pad))),
+        "b3": jnp.pad(member.b3, ((0, pad), (0, 0))),
+    }
+    first = jnp.pad(member.w1, ((0, 0), (0, pad)))
+
+    def slope(hidden: Array, inputs: Array, rows: Array) -> Array:
+        parts = {name: value[rows] for name, value in output.items()}
+        return parts["w3"] @ hidden + parts["skip"] @ inputs + parts["b3"]
+
+    def level(state: _State, hidden: Array, variable: Array, u: Array) -> _State:
+        c = variable - p
+        rows = starts[c] + jnp.arange(pad)
+        real = (jnp.arange(pad) < sizes[c])[:, None]
+        logits = jnp.clip(slope(hidden, state.inputs, rows), -LOGIT_BOUND, LOGIT_BOUND)
+        logits -= FORBIDDEN * jnp.minimum(forbid[rows] @ state.inputs[p:], 1.0)
+        weight = jnp.where(real, jnp.exp(logits), 0.0)
+        below = jnp.cumsum(weight, axis=0)
+        code = jnp.minimum((below <= u * below[-1]).sum(0), sizes[c] - 1).astype(jnp.int32)
+        chosen = (jnp.arange(pad)[:, None] == code).astype(kind)
+        old = lax.dynamic_slice_in_dim(state.inputs, p + starts[c], pad)
+        inputs = lax.dynamic_update_slice_in_dim(
+            state.inputs, jnp.where(real, chosen, old), p + starts[c], 0
+        )
+        weights = lax.dynamic_slice_in_dim(first, p + starts[c], pad, axis=1)
+        return _State(inputs, state.hidden + weights @ chosen, state.codes.at[c].set(code))
+
+    def number(state: _State, hidden: Array, variable: Array, u: Array) -> _State:
+        rows = layout.width + jnp.arange(HEADS) * p + variable
+        head = slope(hidden, state.inputs, rows)
+        z = head[0] + jnp.exp(log_scale(head[1])) * spline.inverse(ndtri(u), head[2:])
+        cell = jnp.searchsorted(structure.cell_low[variable], z, side="right") - 1
+        in_cell = (cell >= 0) & (z < structure.cell_high[variable, cell])
+        z = jnp.where(in_cell, structure.cell_z[variable, cell], z).astype(kind)
+        gate = state.inputs[p + starts[states[variable]]] > 0
+        z = jnp.where((states[variable] < 0) | gate, z, 0.0)
+        inputs = state.inputs.at[variable].set(z)
+        return _State(inputs, state.hidden + first[:, variable, None] * z, state.codes)
+
+    def step(state: _State, variable: Array) -> tuple[_State, None]:
+        hidden = jax.nn.relu(member.w2 @ jax.nn.relu(state.hidden) + member.b2)
+        arguments = (state, hidden, variable, uniforms[variable])
+        if not p:
+            return level(*arguments), None
+        if not q:
+            return number(*arguments), None
+        return lax.cond(variable < p, number, level, *arguments), None
+
+    empty = _State(
+        jnp.zeros((layout.features + pad, n), kind),
+        jnp.broadcast_to(member.b1, (member.hidden, n)),
+        jnp.zeros((q, n), jnp.int32),
+    )
+    drawn, _ = lax.scan(step, empty, order)
+    gates = drawn.inputs[p + starts[states[:-1]]] > 0 if p else jnp.zeros((0, n), bool)
+    present = (states[:-1, None] < 0) | gates
+    return Draw(drawn.codes, drawn.inputs[:p], present)

@@ -1,0 +1,100 @@
+"""Where training starts: the member that is a Gaussian copula.
+
+Means of the numbers begin as ridge regressions on what stands before them in the order, so the first step
+already has every linear dependence; levels begin at their marginals; the network's residual begins at zero.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import spline
+from .density import HEADS, Member
+from .rows import Layout
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .rows import MixedRows
+
+MAX_RIDGE_FEATURES = 4000
+
+
+def copula_member(
+    rows: MixedRows,
+    layout: Layout,
+    position: NDArray[np.int32],
+    *,
+    hidden: int,
+    ridge: float,
+    rng: np.random.Generator,
+) -> Member:
+    """A member that starts as a conditional Gaussian copula fitted to `rows`.
+
+    Args:
+        rows: Training rows, leaves are NumPy arrays.
+        layout: Their variables.
+        position: (variables,) place of each variable in the order.
+        hidden: Width of the hidden layers.
+        ridge: Penalty per feature of the ridge regressions, in units of one row.
+        rng: Source of the hidden layers' first weights.
+
+    Returns:
+        A member whose log-probability is that of the copula.
+    """
+    outputs = layout.width + HEADS * layout.numbers
+    skip = np.zeros((outputs, layout.features), np.float32)
+    bias = np.zeros((outputs, 1), np.float32)
+    codes = np.asarray(rows.codes)
+    for start, size, code in zip(layout.starts, layout.levels, codes, strict=True):
+        count = np.bincount(code[code >= 0], minlength=size)
+        bias[start : start + size, 0] = np.log((count + 0.5) / (count.sum() + 0.5 * size))
+    bias[layout.width + 2 * layout.numbers :] = np.repeat(
+        np.asarray(spline.identity_parameters()), layout.numbers
+    )[:, None]
+    inputs = _features(rows, layout)
+    source = position[layout.feature_variable]
+    for j in range(layout.numbers):
+        row = np.asarray(rows.present)[j]
+        earlier = np.flatnonzero(source < position[j])[:MAX_RIDGE_FEATURES]
+        weight, mean, variance = _ridge(inputs[earlier][:, row], np.asarray(rows.z)[j, row], ridge)
+        skip[layout.width + j, earlier] = weight
+        bias[layout.width + j] = mean
+        bias[layout.width + layout.numbers + j] = 0.5 * np.log(variance)
+
+    def dense(out: int, into: int) -> NDArray[np.float32]:
+        return (rng.standard_normal((out, into)) * 1.4 / np.sqrt(into)).astype(np.float32)
+
+    return Member(
+        position=position.astype(np.int32),
+        w1=dense(hidden, layout.features),
+        b1=np.zeros((hidden, 1), np.float32),
+        w2=dense(hidden, hidden),
+        b2=np.zeros((hidden, 1), np.float32),
+        w3=np.zeros((outputs, hidden), np.float32),
+        skip=skip,
+        b3=bias,
+    )
+
+
+def _features(rows: MixedRows, layout: Layout) -> NDArray[np.float64]:
+    numbers = np.where(np.asarray(rows.present), np.asarray(rows.z), 0.0)
+    levels = np.asarray(rows.codes)[layout.owner] == layout.within[:, None]
+    return np.concatenate([numbers, levels]).astype(np.float64)
+
+
+def _ridge(
+    x: NDArray[np.float64], y: NDArray[np.float64], ridge: float
+) -> tuple[NDArray[np.float64], float, float]:
+    """Weights, intercept and residual variance of a ridge regression, the variance corrected for its fit."""
+    n, f = y.size, len(x)
+    if n < 3:
+        return np.zeros(f), 0.0, 1.0
+    center = x.mean(1, keepdims=True)
+    gram = (x - center) @ (x - center).T + (ridge * f * 0.5 + 1.0) * np.eye(f)
+    weight = np.linalg.solve(gram, (x - center) @ (y - y.mean())) if f else np.zeros(0)
+    residual = y - y.mean() - weight @ (x - center)
+    variance = residual.var() * n / max(n - 0.5 * f, 0.5 * n)
+    return weight, float(y.mean() - weight @ center[:, 0]), float(min(variance, 1.2) + 1e-4)

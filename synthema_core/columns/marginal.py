@@ -1,0 +1,176 @@
+"""The distribution of one numeric column, at the resolution it was recorded with.
+
+A value seen twice or more is an atom: its mass stays on it, so heaping (blast counts at multiples of five)
+comes back exactly. A value seen once stands for its neighborhood: its mass is spread up to the midpoints of
+its neighbors and read at its own number of decimals, so that a draw is rarely a patient's own value. Beyond
+the extremes lies the mass that a new patient has of being more extreme, 1 / (n + 1) a side, unless the
+extreme is itself an atom: a limit of the scale (age at entry, 100 %) is seen more than once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+MAX_DECIMALS = 12
+TAIL = np.log([50.0, 10.0, 4.0, 2.0, 1.0])  # an exponential tail has 2, 10, 25, 50, 100 % left there
+FAR = 100.0
+WIDE = 0.01  # a cell narrower than this on the normal scale needs no snapping while drawing
+MAX_WIDE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Marginal:
+    """Pieces of uniform density, ascending and disjoint, each read at its own number of decimals.
+
+    Attributes:
+        left: (m,) left end of each piece.
+        right: (m,) right end; equal to the left end where the piece is an atom.
+        f: (m + 1,) distribution function before each piece, and 1.
+        decimals: (m,) decimals of the values read off each piece; unused for an atom.
+    """
+
+    left: Floats
+    right: Floats
+    f: Floats
+    decimals: Ints
+
+    @classmethod
+    def fit(cls, values: Floats) -> Marginal:
+        """Fit to (n,) finite training values, n >= 1. Where all are positive, so is every draw."""
+        point, count = np.unique(_dusted(values), return_counts=True)
+        decimals = decimals_of(point)
+        half = 0.5 * 10.0**-decimals
+        middle = (point[1:] + point[:-1]) / 2
+        atom = count > 1
+        left = np.where(atom, point, np.concatenate([(point - half)[:1], middle]))
+        right = np.where(atom, point, np.concatenate([middle, (point + half)[-1:]]))
+        usual = int(np.median(np.repeat(decimals, count)))
+        below, above = _tails(values, point, count, 10.0**-usual)
+        tail = np.diff(np.exp(-TAIL), prepend=0.0)[1:] / (values.size + 1)
+        tails = [usual] * (TAIL.size - 1)
+        mass = np.concatenate(
+            [tail if below.size else [], count / values.size, tail[::-1] if above.size else []]
+        )
+        total = np.cumsum(mass)
+        return cls(
+            left=np.concatenate([left[0] - below[:-1], left, right[-1] + above[::-1][:-1]]),
+            right=np.concatenate([left[0] - below[1:], right, right[-1] + above[::-1][1:]]),
+            f=np.concatenate([[0.0], total / total[-1]]),
+            decimals=np.concatenate(
+                [tails if below.size else [], decimals, tails if above.size else []]
+            ).astype(np.int64),
+        )
+
+    def edges(self, values: Floats) -> tuple[Floats, Floats]:
+        """Distribution function at either edge of the cell of each value.
+
+        The cell of a value is what is read as that value. One that cannot be drawn is read as the nearest
+        that can.
+        """
+        i = np.clip(np.searchsorted(self.left, values, side="right") - 1, 0, None)
+        after = np.minimum(i + 1, self.left.size - 1)
+        i = np.where(values - self.right[i] > self.left[after] - values, after, i)
+        left, right, unit = self.left[i], self.right[i], 10.0 ** self.decimals[i]
+        k, first, last = self._read(values, i)
+        low = np.where(k <= first, left, np.minimum((k - 0.5) / unit, right))
+        high = np.where(k >= last, right, np.maximum((k + 0.5) / unit, left))
+        size = np.where(right > left, right - left, 1.0)
+        mass = self.f[i + 1] - self.f[i]
+        atom = right == left
+        low = self.f[i] + mass * np.where(atom, 0.0, (low - left) / size)
+        high = self.f[i] + mass * np.where(atom, 1.0, (high - left) / size)
+        return low, high
+
+    def cells(self, values: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """The cell of each value on the normal scale: its median, edges and the log of its width."""
+        low, high = self.edges(values)
+        with np.errstate(divide="ignore"):
+            a, b = np.clip(ndtri(low), -FAR, FAR), np.clip(ndtri(high), -FAR, FAR)
+        return ndtri((low + high) / 2), a, b, np.log(b - a)
+
+    def at(self, z: Floats) -> Floats:
+        """Value read at the point `z` of the normal scale."""
+        u = ndtr(z)
+        i = np.clip(np.searchsorted(self.f, u, side="right") - 1, 0, self.left.size - 1)
+        share = (u - self.f[i]) / (self.f[i + 1] - self.f[i])
+        x = self.left[i] + share * (self.right[i] - self.left[i])
+        k, first, last = self._read(x, i)
+        value = np.clip(k, first, np.maximum(first, last)) / 10.0 ** self.decimals[i]
+        return np.where(self.left[i] == self.right[i], self.left[i], value) + 0.0  # no negative zero
+
+    def wide(self) -> tuple[Floats, Floats, Floats]:
+        """Median and edges on the normal scale of the widest cells, ascending: (cells,) each."""
+        z, low, high, _ = self.cells(self._values())
+        order = np.argsort(low - high, kind="stable")[:MAX_WIDE]
+        keep = np.sort(order[(high - low)[order] > WIDE])
+        return z[keep], low[keep], high[keep]
+
+    def _values(self) -> Floats:
+        """A value of each piece: the atom, or the one at its middle."""
+        middle = self.f[:-1] + np.diff(self.f) / 2
+        return np.unique(self.at(np.asarray(ndtri(middle))))
+
+    def _read(self, x: Floats, i: Ints) -> tuple[Floats, Floats, Floats]:
+        """Nearest grid point of piece i in units of its last decimal, and the piece's first and last."""
+        unit = 10.0 ** self.decimals[i]
+        first = np.ceil(self.left[i] * unit - 1e-6)
+        last = np.ceil(self.right[i] * unit - 1e-6) - 1.0  # the right end belongs to the next piece
+        return np.clip(np.round(x * unit), first, np.maximum(first, last)), first, last
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and numbers; `from_dict` undoes it exactly."""
+        return {
+            "left": self.left.tolist(),
+            "right": self.right.tolist(),
+            "f": self.f.tolist(),
+            "decimals": self.decimals.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Marginal:
+        """Undo `to_dict`."""
+        left, right, f = (np.asarray(data[key], np.float64) for key in ("left", "right", "f"))
+        return cls(left=left, right=right, f=f, decimals=np.asarray(data["decimals"], np.int64))
+
+
+def decimals_of(values: Floats) -> Ints:
+    """How many decimals each value was recorded with; single-precision dust is not counted."""
+    out = np.full(values.shape, MAX_DECIMALS, np.int64)
+    for decimals in reversed(range(MAX_DECIMALS)):
+        dust = 5e-8 * np.abs(values)
+        out[np.abs(values - np.round(values, decimals)) <= dust] = decimals
+    return out
+
+
+def _dusted(values: Floats) -> Floats:
+    """Values seen once without their single-precision dust; a repeated one is kept as it was stored."""
+    _, inverse, count = np.unique(values, return_inverse=True, return_counts=True)
+    clean = np.round(values * 10.0 ** decimals_of(values)) / 10.0 ** decimals_of(values)
+    return np.where(count[inverse] == 1, clean, values)
+
+
+def _tails(
+    values: Floats, point: Floats, count: Ints, step: float
+) -> tuple[Floats, Floats]:
+    """Offsets of the tails' knots beyond either extreme, farthest first; empty where there is no tail."""
+
+    def tail(excess: Floats, count: int, room: float) -> Floats:
+        if count > 1 or room < step or point.size < 3:
+            return np.empty(0)
+        return TAIL * min(max(float(excess.mean()), step), room / TAIL[0])
+
+    low, high = np.quantile(values, [0.05, 0.95])
+    floor = -np.inf if point[0] < 0 else min(step, float(point[0]))
+    below = tail(low - values[values <= low], int(count[0]), point[0] - floor)
+    above = tail(values[values >= high] - high, int(count[-1]), np.inf)
+    return below, above

@@ -1,0 +1,154 @@
+"""What every numeric kind shares: a marginal, and the states a value can be in before it is a number.
+
+A value is free (it has a cell of the marginal), or it is in a *state*: missing, at an atom (a sentinel, a
+detection limit) or tied to another column (event-free survival that equals overall survival). States are
+levels of one discrete variable, so their probability is exact and no density is pretended at an atom.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from .marginal import Marginal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+EDGE_ATOM = 0.1  # an extreme value held by this share of the rows is a limit, not a number
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Where numbers lie on the normal scale; see `synthema_kernels.flows.MixedRows`. All (n,)."""
+
+    z: Floats
+    low: Floats
+    high: Floats
+    log_width: Floats
+    present: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """The numeric half of a column. Values are float64, NaN where missing.
+
+    Attributes:
+        marginal: Distribution of the free values.
+        low: Smallest training value, sentinels aside: 0 on the scale of distances.
+        high: Largest training value: 1 on the scale of distances.
+        missing: Whether training values were missing.
+        atoms: Values that are states of their own: sentinels first, then limits.
+        sentinels: Those atoms that do not measure anything; a distance reads them as missing.
+        ties: Columns this one often equals, in order of preference.
+    """
+
+    marginal: Marginal
+    low: float
+    high: float
+    missing: bool
+    atoms: tuple[float, ...]
+    sentinels: tuple[float, ...]
+    ties: tuple[str, ...] = ()
+
+    @classmethod
+    def fit(cls, values: Floats, *, sentinels: tuple[float, ...] = ()) -> Number:
+        """Fit to training values; at least one must be neither missing nor a sentinel."""
+        missing = np.isnan(values)
+        used = tuple(s for s in sentinels if (values == s).any())
+        measured = values[~missing & ~np.isin(values, used)]
+        low, high = float(measured.min()), float(measured.max())
+        limits = tuple(
+            edge
+            for edge in sorted({low, high})
+            if (measured == edge).mean() >= EDGE_ATOM and (measured != edge).any() and low < high
+        )
+        free = measured[~np.isin(measured, limits)]
+        if free.size < 2:
+            free, limits = measured, ()
+        marginal = Marginal.fit(free)
+        return cls(marginal, low, high, bool(missing.any()), used + limits, used)
+
+    def tied(self, columns: tuple[str, ...], free: Floats) -> Number:
+        """The same number with these columns as ties, and the marginal of the values that stay free."""
+        return replace(self, ties=columns, marginal=Marginal.fit(free) if free.size else self.marginal)
+
+    @property
+    def levels(self) -> int:
+        """How many states there are, the free one first; 0 if a value is always free."""
+        extra = self.missing + len(self.atoms) + len(self.ties)
+        return 1 + extra if extra else 0
+
+    def rows(self, values: Floats) -> Floats:
+        """Values on the scale of distances: 0 to 1 over the training range, NaN for missing and sentinels."""
+        spread = self.high - self.low
+        scaled = (values - self.low) / (spread if spread > 0 else 1.0)
+        return np.where(np.isin(values, self.sentinels), np.nan, scaled)
+
+    def states(self, values: Floats, others: Mapping[str, Floats]) -> NDArray[np.int32]:
+        """State of each value: 0 free, then missing, atoms and ties; -1 missing where none was in training."""
+        state = np.zeros(values.size, np.int32)
+        code = 1 + self.missing + len(self.atoms)
+        for place in reversed(range(len(self.ties))):
+            state[values == others[self.ties[place]]] = code + place
+        for place, atom in enumerate(self.atoms):
+            state[values == atom] = 1 + self.missing + place
+        state[np.isnan(values)] = 1 if self.missing else -1
+        return state
+
+    def cells(self, values: Floats, state: NDArray[np.int32]) -> Cells:
+        """Where the free values lie on the normal scale; finite and ignored elsewhere."""
+        present = state == 0
+        safe = np.where(present, values, self.low)
+        return Cells(*self.marginal.cells(safe), present)
+
+    def values(
+        self, state: NDArray[np.int32], z: Floats, others: Mapping[str, Floats]
+    ) -> Floats:
+        """Undo `states` and `cells`: values from states and points of the normal scale."""
+        out = self.marginal.at(z)
+        if self.missing:
+            out[state == 1] = np.nan
+        for place, atom in enumerate(self.atoms):
+            out[state == 1 + self.missing + place] = atom
+        for place, name in enumerate(self.ties):
+            tied = state == 1 + self.missing + len(self.atoms) + place
+            out[tied] = others[name][tied]
+        return out
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and numbers; `from_dict` undoes it exactly."""
+        return {
+            "marginal": self.marginal.to_dict(),
+            "low": self.low,
+            "high": self.high,
+            "missing": self.missing,
+            "atoms": list(self.atoms),
+            "sentinels": list(self.sentinels),
+            "ties": list(self.ties),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Number:
+        """Undo `to_dict`."""
+        return cls(
+            marginal=Marginal.from_dict(data["marginal"]),
+            low=float(data["low"]),
+            high=float(data["high"]),
+            missing=bool(data["missing"]),
+            atoms=tuple(data["atoms"]),
+            sentinels=tuple(data["sentinels"]),
+            ties=tuple(data["ties"]),
+        )
+
+
+def floats_of(column: pl.Series) -> Floats:
+    """A numeric column as (n,) float64, NaN where missing."""
+    return column.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
