@@ -1,0 +1,66 @@
+"""One column, real against synthetic: a filled silhouette for the real rows, a line for the synthetic."""
+
+from typing import Any
+
+import numpy as np
+
+from .. import ink
+from ..pooling import Bars, Bins
+
+MOST_BARS = 8
+
+
+def histogram(name: str, bins: Bins, *, key: str) -> ink.Inline:
+    """Shares per bin, on a common axis."""
+
+    def paint(figure: Any) -> None:
+        axes = figure.subplots()
+        axes.stairs(bins.real, bins.edges, fill=True, color=ink.REAL_SOFT)
+        axes.stairs(bins.real, bins.edges, color=ink.REAL, linewidth=0.8)
+        axes.stairs(bins.synthetic, bins.edges, color=ink.SYNTHETIC, linewidth=1.3)
+        axes.set_ylim(bottom=0)
+        axes.locator_params(axis="x", nbins=4)
+        _percent_axis(axes)
+
+    label = f"Histogram of column {name}, real against synthetic; figures in the table below it."
+    return ink.draw(paint, width=250, height=150, key=key, label=label)
+
+
+def bars(name: str, shown: Bars, *, key: str) -> ink.Inline:
+    """Shares per category; beyond `MOST_BARS` the remainder is one bar."""
+    labels, real, synthetic = _top(shown)
+
+    def paint(figure: Any) -> None:
+        axes = figure.subplots()
+        place = np.arange(len(labels))[::-1]
+        axes.barh(place + 0.19, real, 0.36, color=ink.REAL)
+        axes.barh(place - 0.19, synthetic, 0.36, color=ink.SYNTHETIC)
+        axes.set_yticks(place, [_shorten(label) for label in labels])
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(-0.6, max(len(labels), 2) - 0.4)
+        axes.locator_params(axis="x", nbins=4)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
+
+    label = f"Shares of the categories of column {name}, real against synthetic; figures below it."
+    height = 150 if len(labels) <= 5 else 30 + 24 * len(labels)
+    return ink.draw(paint, width=250, height=height, key=key, label=label)
+
+
+def _top(shown: Bars) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """At most `MOST_BARS` bars; the caller's order puts the most frequent first and the rare last."""
+    if len(shown.labels) <= MOST_BARS:
+        return list(shown.labels), shown.real, shown.synthetic
+    cut = MOST_BARS - 1
+    rest = f"{len(shown.labels) - cut} others"
+    real = np.append(shown.real[:cut], shown.real[cut:].sum())
+    synthetic = np.append(shown.synthetic[:cut], shown.synthetic[cut:].sum())
+    return [*shown.labels[:cut], rest], real, synthetic
+
+
+def _shorten(label: str, most: int = 16) -> str:
+    return label if len(label) <= most else label[: most - 1] + "…"
+
+
+def _percent_axis(axes: Any) -> None:
+    axes.locator_params(axis="y", nbins=3)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")

@@ -1,0 +1,56 @@
+"""The attacker's trade-off, once on plain axes and once where it matters: at low false-positive rates."""
+
+from typing import Any
+
+import numpy as np
+
+from .. import ink
+
+LOWEST = 1e-3
+
+
+def roc(fpr: np.ndarray, tpr: np.ndarray, *, n_controls: int, key: str) -> ink.Inline:
+    """ROC of the membership attack, with the low-FPR corner on logarithmic axes.
+
+    Args:
+        fpr: (k,) ascending, share of never-seen people called members.
+        tpr: (k,) share of training people called members.
+        n_controls: People behind the FPR; below 1 / n_controls it cannot be resolved.
+        key: Prefix of the element ids.
+    """
+
+    def paint(figure: Any) -> None:
+        whole, corner = figure.subplots(1, 2)
+        straight = np.array([0.0, 1.0])
+        whole.plot(straight, straight, color=ink.RULE, linewidth=1, dashes=(4, 3))
+        whole.plot(fpr, tpr, color=ink.REAL, linewidth=1.6)
+        whole.set(xlim=(0, 1), ylim=(0, 1.005), aspect="equal")
+        whole.set_title("Whole curve", loc="left")
+        low = max(LOWEST, 1 / max(n_controls, 1))
+        grid = np.geomspace(LOWEST, 1, 200)
+        corner.plot(grid, grid, color=ink.RULE, linewidth=1, dashes=(4, 3))
+        # Step, not a line: between two thresholds the attacker has no operating point.
+        seen = np.interp(grid, fpr, tpr)
+        corner.plot(grid, np.maximum(seen, LOWEST), color=ink.REAL, linewidth=1.6)
+        if low > LOWEST:
+            corner.axvspan(LOWEST, low, color="#eceef0", linewidth=0, zorder=0)
+        corner.set(xscale="log", yscale="log", xlim=(LOWEST, 1), ylim=(LOWEST, 1.05))
+        corner.set_aspect("equal")
+        ticks = [0.001, 0.01, 0.1, 1]
+        names = ["0.1%", "1%", "10%", "100%"]
+        corner.set_xticks(ticks, names)
+        corner.set_yticks(ticks, names)
+        corner.set_title("Low false-positive corner (log axes)", loc="left")
+        for at in (0.01, 0.1):
+            corner.axvline(at, color=ink.RULE, linewidth=0.6, zorder=0)
+        for axes in (whole, corner):
+            axes.set_xlabel("False-positive rate: outsiders called members")
+            axes.set_ylabel("True-positive rate")
+        for axis in (whole.xaxis, whole.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
+
+    label = (
+        "ROC curve of the membership attack, whole and in its low false-positive corner on logarithmic "
+        "axes; the dashed diagonal is chance."
+    )
+    return ink.draw(paint, width=820, height=400, key=key, label=label)
