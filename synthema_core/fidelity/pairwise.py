@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from ..intervals import midranks
 from .values import Values
 
-LEVELS = (
-    20  # the rarer categories of a column are pooled: a 600-level column has no table to speak of
-)
+LEVELS = 20  # rarer categories of a column are pooled: no cross table holds 600 of them
 WORST = 10
 SOURCE = (
     "Association in [0, 1]: |Spearman's rho| between numbers, bias-corrected Cramer's V between "
