@@ -64,7 +64,7 @@ class Condition:
         if self.missing is not None:
             return column.is_null() if self.missing else column.is_not_null()
         if self.is_in is not None:
-            return column.is_in(list(self.is_in)).fill_null(value=False)
+            return among(column, self.is_in).fill_null(value=False)
         return _between(column, self.low, self.high).fill_null(value=False)
 
     def known(self) -> pl.Expr:
@@ -82,7 +82,7 @@ class Condition:
         return f"'{self.column}' {_bounds_words(self.low, self.high)}"
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form: {"column": ..., "in": [...]}, {"column": ..., "low": ...} or {"column": ..., "missing": ...}."""
+        """JSON form: 'column', and one of 'in' (a list), 'low' and 'high', 'missing'."""
         out: dict[str, Any] = {"column": self.column}
         if self.is_in is not None:
             out["in"] = list(self.is_in)
@@ -192,7 +192,7 @@ class Excludes:
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """The known values of the columns ascend in the given order; equal values pass unless `strict`."""
+    """The known values of the columns ascend in this order; equal ones pass unless `strict`."""
 
     kind: ClassVar[str] = "ordered"
     order: tuple[str, ...] = field(metadata={"key": "columns"})
@@ -248,7 +248,7 @@ class Requires:
 
 @dataclass(frozen=True, slots=True)
 class DefinedIf:
-    """Structural missingness: the column is missing unless `when` holds. It may be missing there too."""
+    """Structural missingness: missing unless `when` holds (and it may be missing there too)."""
 
     kind: ClassVar[str] = "defined_if"
     column: str
@@ -336,6 +336,14 @@ def broken(frame: pl.DataFrame, rules: Sequence[Rule]) -> np.ndarray:
                 "Use numbers for numeric columns and text for text."
             ) from None
     return out
+
+
+def among(column: pl.Expr, values: Sequence[Value]) -> pl.Expr:
+    """Whether a value is in a list; null where the value is. Whole and decimal numbers compare equal."""
+    if any(isinstance(value, str | bool) for value in values):
+        return column.is_in(list(values))
+    # one test per number: `is_in` would refuse 1.0 in a column of whole numbers
+    return reduce(or_, (column == value for value in values))
 
 
 def _between(column: pl.Expr, low: float | None, high: float | None) -> pl.Expr:

@@ -208,7 +208,7 @@ def _read_csv(path: Path, where: str) -> pl.DataFrame:
 
 
 def write(frame: pl.DataFrame, path: str | os.PathLike[str]) -> None:
-    """Write a frame as Parquet, CSV or Arrow, chosen by the suffix; either the whole file or nothing.
+    """Write a frame as Parquet, CSV or Arrow, chosen by the suffix; the whole file or nothing.
 
     Raises:
         OutputError: If the suffix is unknown or the place cannot be written.

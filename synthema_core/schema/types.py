@@ -189,12 +189,12 @@ class Schema:
 
     @property
     def modelled(self) -> tuple[Column, ...]:
-        """The columns that a generator learns and an audit compares: all but identifiers and free text."""
+        """What a generator learns and an audit compares: all but identifiers and free text."""
         return tuple(column for column in self.columns if column.kind not in DROPPED)
 
     @property
     def all_rules(self) -> tuple[Rule, ...]:
-        """The declared rules, and those that the endpoints imply: times from 0, and each `not_after`."""
+        """Declared rules, and those the endpoints imply: times from 0, and each `not_after`."""
         implied: list[Rule] = [
             Range(endpoint.time, low=0, name=f"{endpoint.time} from 0")
             for endpoint in self.endpoints
@@ -204,7 +204,9 @@ class Schema:
             for e in self.endpoints
             if e.not_after is not None
         ]
-        return (*self.rules, *implied)
+        unnamed = {dataclasses.replace(rule, name="") for rule in self.rules}
+        new = [r for r in implied if dataclasses.replace(r, name="") not in unnamed]
+        return (*self.rules, *new)
 
     def column(self, name: str) -> Column:
         """The column of that name.
@@ -235,7 +237,7 @@ class Schema:
         return self._with(keep, endpoints, [r for r in self.rules if set(r.columns()) <= kept])
 
     def with_column(self, name: str, **changes: Any) -> "Schema":
-        """The same schema with some fields of one column changed, e.g. `with_column("age", unit="years")`.
+        """The same schema with fields of one column changed: `with_column("age", unit="years")`.
 
         A changed kind drops what no longer fits: categories and sentinels, and the endpoint of a
         former time.
@@ -266,7 +268,10 @@ class Schema:
         return dataclasses.replace(self, rules=(*self.rules, *rules))
 
     def with_endpoints(self, *endpoints: Endpoint) -> "Schema":
-        """The same schema with these endpoints added; one of the same name is replaced. Their times become 'time'."""
+        """The same schema with these endpoints added; one of the same name is replaced.
+
+        Their time columns take the kind 'time'.
+        """
         named = {e.name: e for e in (*self.endpoints, *endpoints)}
         timed = {e.time for e in endpoints}
         columns = [

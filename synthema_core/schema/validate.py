@@ -1,4 +1,4 @@
-"""Does a table obey its schema? Every violation by column, rule and count; no cell is ever shown."""
+"""Does a table obey its schema? Every violation by column, rule and count, never a cell."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from ..rules import broken
+from ..rules import among, broken
 from ..tables import as_frame, col
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ class Validation:
 
     violations: tuple[Violation, ...]
     n_rows: int
-    rows: np.ndarray  # (n,) bool: rows with any violation; all of them if a column is absent, extra or of a wrong dtype
+    # (n,) bool: rows with any violation; all of them if a column is absent, extra or of another
+    # dtype
+    rows: np.ndarray
 
     @property
     def ok(self) -> bool:
@@ -145,11 +147,10 @@ def _value_test(column: "Column", dtype: pl.DataType) -> tuple[str, pl.Expr] | N
     if dtype == pl.Null:
         return None
     if column.categories:
-        return f"outside its {len(column.categories)} categories", ~values.is_in(
-            list(column.categories)
-        )
+        sentence = f"outside its {len(column.categories)} categories"
+        return sentence, ~among(values, column.categories)
     if column.kind == "count":
-        special = values.is_in(list(column.sentinels)) if column.sentinels else pl.lit(value=False)
+        special = among(values, column.sentinels) if column.sentinels else pl.lit(value=False)
         return "expected whole numbers from 0", (
             (values < 0) | (values != values.floor())
         ) & ~special
