@@ -1,0 +1,23 @@
+"""The only place that sets Numba flags.
+
+`fastmath` stays off: NaN means missing, and the order of a sum is part of a definition.
+Compiled code is cached beside the source, or in NUMBA_CACHE_DIR, so a second process starts at
+once. That cache does not see a change in *another* file: a kernel's helpers live in its own file.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def device(function: Function) -> Function:
+    """Compile a helper that kernels call."""
+    return cast("Function", njit(cache=True, error_model="numpy")(function))
+
+
+def kernel(function: Function) -> Function:
+    """Compile an entry point whose `prange` loops run on all cores."""
+    return cast("Function", njit(cache=True, error_model="numpy", parallel=True)(function))
