@@ -71,7 +71,8 @@ def eln_2022(columns: Columns) -> np.ndarray:
     """
 
     def any_of(names: list[str]) -> np.ndarray:
-        return np.stack([columns[name] == 1 for name in names]).max(axis=0)
+        hit: np.ndarray = np.any([columns[name] == 1 for name in names], axis=0)
+        return hit
 
     core_binding_factor = any_of(["cyto_t_8_21", "cyto_inv16_t16_16"])
     adverse = any_of([*given.ADVERSE_KARYOTYPE, "mut_TP53"])

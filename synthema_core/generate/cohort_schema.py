@@ -93,9 +93,7 @@ CATEGORIES: Final[dict[str, tuple[str | int, ...]]] = {
     "hsct_type": tuple(sorted(given.TRANSPLANT_TYPES)),
 }
 ORDINAL: Final = ("ecog", "mut_CEBPA", "eln_risk")
-COUNTS: Final = (
-    "age", "platelet", "ldh", "bm_blasts", "pb_blasts", "cr_days", "hsct_days",
-)  # fmt: skip
+COUNTS: Final = ("age", "platelet", "ldh", "bm_blasts", "pb_blasts")
 
 
 def schema() -> Schema:
@@ -120,14 +118,16 @@ def _column(name: str, dtype: type[pl.DataType]) -> Column:
     categories = CATEGORIES.get(name)
     if name in ("os_days", "efs_days"):
         kind = "time"
+    elif name in ("cr_days", "hsct_days"):
+        kind = "duration"
     elif name in COUNTS:
         kind = "count"
     elif name in ("wbc", "hb"):
         kind = "continuous"
     elif name in ORDINAL:
         kind = "ordinal"
-    elif categories is None or name == "sex":
-        kind, categories = "boolean", categories or (0, 1)
+    elif categories is None:
+        kind, categories = "boolean", (0, 1)
     else:
         kind = "categorical"
     if name in QUASI_IDENTIFIERS:
