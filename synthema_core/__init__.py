@@ -1,1 +1,7 @@
 """Synthetic patients, and the audit that says whether they betray the real ones."""
+
+from .audit import Audit as Audit
+from .audit import audit as audit
+from .encoding import Encoder as Encoder
+from .errors import SynthemaError as SynthemaError
+from .schema import Schema as Schema

@@ -163,6 +163,8 @@ def _shares(codes: NDArray[np.int64], levels: int) -> NDArray[np.float64]:
 def _edges(pooled: NDArray[np.float64]) -> NDArray[np.float64]:
     """Bins from the pooled 1st to 99th percentile; one per value if they are whole and few."""
     present = pooled[~np.isnan(pooled)]
+    if len(present) == 0:
+        return np.array([-0.5, 0.5])
     low, high = np.quantile(present, [0.01, 0.99])
     if high - low < BINS and (present == np.floor(present)).all():
         return np.arange(np.floor(low) - 0.5, np.ceil(high) + 1)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..intervals import EMPTY, Z95, Estimate
+from .values import Times
 
 REPLICATES = 200
 GRID = 2_000  # jump times up to which the area between two curves is exact
@@ -17,19 +18,6 @@ SOURCE = (
     "141-150). Basic bootstrap interval, 200 replicates of both tables; band by Greenwood (1926) "
     "on the log(-log) scale."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Times:
-    """Follow-up of one table.
-
-    Attributes:
-        time: (n,) float64, finite; NaN if missing.
-        cause: (n,) int64: 0 is censored, k > 0 the k-th event value, -1 missing.
-    """
-
-    time: NDArray[np.float64]
-    cause: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -147,7 +135,9 @@ def kaplan_meier(
 
     Source: Kaplan & Meier (1958), J. Am. Stat. Assoc. 53, 457-481.
     """
-    return _curves(_kept(Times(time=time, cause=event.astype(np.int64))), 1, at)[0]
+    table = _kept(Times(time=time, cause=event.astype(np.int64)))
+    alive: NDArray[np.float64] = _curves(table, 1, at)[0]
+    return alive
 
 
 def _kept(table: Times) -> Times:

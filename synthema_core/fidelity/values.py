@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ..schema import Column, Schema
+from ..schema import Column, Endpoint, Schema
 
 NUMBERS = ("continuous", "count", "date", "datetime", "duration", "time")
 
@@ -29,6 +29,19 @@ class Values:
     kind: str
     labels: tuple[str, ...] | None
     tables: tuple[NDArray[Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Times:
+    """Follow-up of one table.
+
+    Attributes:
+        time: (n,) float64, finite; NaN if missing.
+        cause: (n,) int64: 0 is censored, k > 0 the k-th event value, -1 missing.
+    """
+
+    time: NDArray[np.float64]
+    cause: NDArray[np.int64]
 
 
 def values(tables: Sequence[pl.DataFrame], schema: Schema) -> tuple[Values, ...]:
@@ -60,6 +73,16 @@ def numbers(series: pl.Series, column: Column) -> NDArray[np.float64]:
     if column.sentinels:
         found[np.isin(found, column.sentinels)] = np.nan
     return found
+
+
+def times(table: pl.DataFrame, endpoint: Endpoint, schema: Schema) -> Times:
+    """Time and status of one endpoint; a status that is no event is censoring."""
+    status = table[endpoint.status]
+    cause = np.zeros(len(status), dtype=np.int64)
+    for k, value in enumerate(endpoint.event, start=1):
+        cause[(status == value).fill_null(value=False).to_numpy()] = k
+    cause[status.is_null().to_numpy()] = -1
+    return Times(time=numbers(table[endpoint.time], schema.column(endpoint.time)), cause=cause)
 
 
 def _column(series: Sequence[pl.Series], column: Column) -> Values | None:

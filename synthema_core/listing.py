@@ -1,0 +1,76 @@
+"""An audit as plain values for JSON, and as one line per number."""
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .fidelity.joint import Detection
+from .intervals import Estimate
+from .privacy.distance import Quantiles
+from .privacy.membership import Membership
+
+if TYPE_CHECKING:
+    from .audit import Audit
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses as dicts, arrays as lists, NaN and infinities as None, all the way down."""
+    if dataclasses.is_dataclass(value):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Line = tuple[str, str, str, float | None, float | None, float | None, int | None, str]
+
+
+def lines(found: "Audit") -> Iterator[Line]:
+    """Section, measure, kind, value, low, high, n and source of every number."""
+    if isinstance(found.membership, Membership):
+        attack = found.membership
+        for name in ("auc", "tpr_at_1", "tpr_at_10"):
+            yield _line("membership", name, "evidence", getattr(attack, name), attack.source)
+    rows = found.distances
+    for part in dataclasses.fields(rows):
+        value = getattr(rows, part.name)
+        if isinstance(value, Quantiles):
+            value = Estimate(value=value.q50, low=None, high=None, n=value.n)
+            yield _line("distances", f"{part.name}_median", "descriptive", value, rows.source)
+        elif isinstance(value, Estimate):
+            yield _line("distances", part.name, "descriptive", value, rows.source)
+        elif part.name.startswith("nndr"):
+            value = Estimate(value=value, low=None, high=None, n=rows.n_synthetic)
+            yield _line("distances", f"{part.name}_median", "descriptive", value, rows.source)
+    shape, pair = found.shapes, found.pairs
+    yield _fidelity("shapes", "mean_error", shape.mean, shape.source)
+    yield _fidelity("shapes", "mean_error_of_real_patients", shape.baseline, shape.source)
+    for column in shape.columns:
+        yield _fidelity("shapes", f"error: {column.name}", column.error, shape.source)
+    yield _fidelity("pairs", "mean_error", pair.mean_error, pair.source)
+    yield _fidelity("pairs", "mean_error_of_real_patients", pair.baseline, pair.source)
+    if isinstance(found.detection, Detection):
+        test = found.detection
+        yield _line("detection", "auc", "fidelity", test.auc, test.source)
+    for curve in found.survival:
+        name = curve.endpoint if curve.cause is None else f"{curve.endpoint}, cause {curve.cause}"
+        yield _line("survival", f"distance: {name}", "fidelity", curve.distance, curve.source)
+    valid = found.validity
+    share = valid.n_violating_rows / valid.n_rows
+    value = Estimate(value=share, low=None, high=None, n=valid.n_rows)
+    yield _line("validity", "share_of_violating_rows", "validity", value, valid.source)
+
+
+def _fidelity(section: str, measure: str, value: float | None, source: str) -> Line:
+    return (section, measure, "fidelity", value, None, None, None, source)
+
+
+def _line(section: str, measure: str, kind: str, value: Estimate, source: str) -> Line:
+    return (section, measure, kind, value.value, value.low, value.high, value.n, source)
