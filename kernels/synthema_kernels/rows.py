@@ -7,6 +7,7 @@ no value.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -63,6 +64,10 @@ class Rows:
         """Number of rows."""
         return len(self.numeric)
 
+    def __reduce__(self) -> tuple["partial[Rows]", tuple[()]]:
+        """Pickle through the checks: a writable array would be compiled for a second time."""
+        return partial(Rows, numeric=self.numeric, codes=self.codes), ()
+
 
 def check_same_columns(*, queries: Rows, pool: Rows) -> None:
     """Refuse two tables that cannot be compared column by column."""
@@ -86,13 +91,14 @@ def _numbers(numeric: ArrayLike) -> NDArray[np.float64]:
             f"numeric: expected float32 or float64, got {array.dtype}. "
             "Cast it with .astype(float), or pass it as codes."
         )
+    array = np.ascontiguousarray(array, np.float64)
     refused = np.count_nonzero(np.abs(array) > LARGEST_NUMBER)
     if refused:
         raise ValueError(
             f"numeric: expected finite values up to {LARGEST_NUMBER:g}, or NaN for missing, "
             f"got {refused} infinite or larger. Replace them by NaN, or scale the column."
         )
-    return np.ascontiguousarray(array, np.float64)
+    return array
 
 
 def _levels(codes: ArrayLike) -> NDArray[np.int32]:
