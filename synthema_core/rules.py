@@ -339,7 +339,7 @@ def broken(frame: pl.DataFrame, rules: Sequence[Rule]) -> np.ndarray:
 
 
 def among(column: pl.Expr, values: Sequence[Value]) -> pl.Expr:
-    """Whether a value is in a list; null where the value is. Whole and decimal numbers compare equal."""
+    """Whether a value is in a list; null where the value is. 1 and 1.0 are equal."""
     if any(isinstance(value, str | bool) for value in values):
         return column.is_in(list(values))
     # one test per number: `is_in` would refuse 1.0 in a column of whole numbers

@@ -187,20 +187,21 @@ def _read_arrow(content: bytes) -> pl.DataFrame:
 def _read_csv(path: Path, where: str) -> pl.DataFrame:
     content = path.read_bytes()
     try:
-        header = content.decode("utf-8-sig").lstrip("\r\n").partition("\n")[0].rstrip("\r")
+        text = content.decode("utf-8-sig").lstrip("\r\n")
     except UnicodeDecodeError as error:
         raise TableError(
             f"{where}: expected UTF-8, got another byte sequence at byte {error.start}. "
-            "Save it as UTF-8, "
-            "for example: iconv -f latin1 -t utf-8 old.csv > new.csv"
+            "Save it as UTF-8, for example: iconv -f latin1 -t utf-8 old.csv > new.csv"
         ) from None
-    if not header:
+    if not text:
         raise TableError(f"{where}: expected a header line with column names, got an empty file.")
-    separator = max(",;\t", key=header.count)
-    _check_names(next(csv.reader([header], delimiter=separator)), where)
+    separator = max(",;\t", key=text.partition("\n")[0].count)
+    names = next(csv.reader(io.StringIO(text), delimiter=separator))
+    _check_names(names, where)
     return pl.read_csv(
         io.BytesIO(content),
         separator=separator,
+        new_columns=names,  # Polars leaves doubled quotes in a header as they are
         null_values=list(CSV_MISSING),
         infer_schema_length=None,  # the whole file: a decimal in the last row must not fail
         try_parse_dates=True,

@@ -1,4 +1,4 @@
-"""Find time-to-event endpoints: a time column and its status column, by name first and by value then.
+"""Find time-to-event endpoints: pairs of a time and a status, by name first, then by value.
 
 A pair must share its stem (`os_days`/`os_status`, `survival_time`/`survival_status`, `rec`/`rec.s`)
 or be one of the habitual pairs (`time`/`status`, `futime`/`death`, `ptime`/`pstat`). The values
@@ -17,9 +17,7 @@ from ..tables import col
 from .kinds import tokens
 from .types import Column, Endpoint
 
-AGREEMENT = (
-    0.995  # share of rows in which a time must not exceed another, for `not_after` to be proposed
-)
+AGREEMENT = 0.995  # share of rows in which a time must not exceed another to propose `not_after`
 MOST_STATUSES = 12
 ENOUGH = 20  # rows with both times, for an order to be proposed
 
@@ -124,7 +122,7 @@ def _name_rank(time: str, status: str) -> int | None:
 
 
 def _events(status: Column) -> tuple[Value, ...] | None:
-    """The status values that are events, or None if no value, or more than one, reads as censored."""
+    """The status values that are events; None unless exactly one value reads as censored."""
     categories = status.categories or ()
     if set(categories) == {1, 2}:
         return (2,)  # the coding of R's survival package

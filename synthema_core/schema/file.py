@@ -14,7 +14,7 @@ from .types import LISTED, Column, Endpoint, Schema
 
 FORMAT = "synthema-schema"
 VERSION = 1
-PUBLISHED = "https://github.com/synthema/synthema-core/synthema_core/schema/schema.schema.json"
+PUBLISHED = "urn:synthema:schema:1"  # the $id of the JSON Schema
 JSON_SCHEMA = Path(__file__).with_name("schema.schema.json")
 _TOP = {"$schema", "format", "version", "name", "description", "columns", "endpoints", "rules"}
 
@@ -39,7 +39,8 @@ def read(path: str | os.PathLike[str]) -> Schema:
     """
     path = Path(path)
     try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_object)
+        text = path.read_text(encoding="utf-8-sig")
+        data = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
     except OSError as error:
         raise SchemaError(f"{path}: cannot be read: {error.strerror}. Check the path.") from error
     except UnicodeDecodeError:
@@ -147,6 +148,10 @@ def _rule(data: Any, index: int) -> clinical.Rule:
         return clinical.from_dict(data)
     except SynthemaError as error:
         raise SchemaError(f"rule number {index + 1}: {error}") from None
+
+
+def _no_constant(word: str) -> Any:
+    raise SchemaError(f"expected finite numbers, got {word}. Write a number, or leave the field out.")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class Seen:
 
 
 def tokens(name: str) -> str:
-    """A name in lower case with '_' between its words: 'OS.Days', 'osDays' and 'os days' become 'os_days'."""
+    """A name in lower case, '_' between its words: 'OS.Days' and 'osDays' become 'os_days'."""
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", name)
     return re.sub(r"[^0-9a-z]+", "_", split.lower()).strip("_")
 
@@ -184,7 +184,7 @@ def _decide_text(seen: Seen) -> Column:
     if known >= ENOUGH_ROWS and k > 0.5 * known:
         spaced = float(values.str.contains(r"\S\s+\S").mean() or 0.0)  # type: ignore[arg-type]
         if length >= LONG_TEXT or spaced > 0.5:
-            warning = "free text may name persons and cannot be modelled: drop it, or code it into categories"
+            warning = "free text may name persons and is not modelled: drop it, or code it"
             reason = f"{k} different texts in {known} rows, {length:.0f} characters on average"
             return Column(name, "text", reason=reason, warnings=(warning,))
         if k == known or _ID.search(tokens(name)):
@@ -209,9 +209,9 @@ def _decide_text(seen: Seen) -> Column:
 def _decide_whole(seen: Seen) -> Column:
     """Whole numbers, whatever their dtype: identifier, boolean, time, code, year, count or rank."""
     values, name = seen.values, seen.values.name
-    k, known, word = seen.n_distinct, len(values), tokens(seen.values.name)
+    k, word = seen.n_distinct, tokens(seen.values.name)
     stored = f" stored as {values.dtype}" if values.dtype.is_float() else ""
-    low, high = int(values.min()), int(values.max())  # type: ignore[arg-type, call-overload]
+    low, high = int(values.min()), int(values.max())  # type: ignore[arg-type]
     identifier = _whole_identifier(seen, low, high)
     if identifier is not None:
         return identifier
@@ -231,7 +231,7 @@ def _decide_whole(seen: Seen) -> Column:
         kind, reason = "ordinal", f"{k} different whole numbers{stored}"
         warnings = ()
         if low < 0:
-            warnings = ("a negative code among few whole numbers: a level of its own, or missing?",)
+            warnings = ("a negative code among few numbers: a level of its own, or missing?",)
         elif sentinels:
             warnings = (
                 "the largest value is far from the others: a level of its own, or missing?",
@@ -239,7 +239,7 @@ def _decide_whole(seen: Seen) -> Column:
         return Column(name, kind, categories=_listed(seen), reason=reason, warnings=warnings)
     if _YEAR.search(word) and low >= 1800 and high <= 2200:
         return Column(name, "count", reason=f"{k} calendar years")
-    if (low < 0 and not all(s < 0 for s in sentinels)) or (low < 0 and not sentinels):
+    if low < 0 and low not in sentinels:
         return Column(
             name, "continuous", reason=f"{k} different whole numbers{stored}, some negative"
         )
@@ -248,12 +248,12 @@ def _decide_whole(seen: Seen) -> Column:
 
 
 def _whole_identifier(seen: Seen, low: int, high: int) -> Column | None:
-    values, name, k, known = seen.values, seen.values.name, seen.n_distinct, len(seen.values)
+    name, k, known = seen.values.name, seen.n_distinct, len(seen.values)
     word = tokens(name)
     if known < ENOUGH_ROWS:
         return _identifier(name, k, known) if k == known and _PERSON.search(word) else None
     contiguous = high - low + 1 == k and low in (0, 1)
-    same_width = low >= 10_000 and len(str(low)) == len(str(high))
+    same_width = known >= 50 and low >= 10_000 and len(str(low)) == len(str(high))
     if k == known and (contiguous or same_width or _ID.search(word)):
         return _identifier(name, k, known)
     if k > 0.2 * known and k > MANY_CATEGORIES and _PERSON.search(word):
@@ -270,7 +270,7 @@ def _identifier(name: str, k: int, known: int) -> Column:
             reason=reason,
             warnings=("identifier: not modelled, never synthesized",),
         )
-    warning = f"names {k} units over {known} rows: not modelled; split train and holdout by it, so that nobody is in both"
+    warning = f"names {k} units over {known} rows: not modelled; split train and holdout by it"
     return Column(
         name,
         "identifier",
@@ -293,7 +293,7 @@ def find_sentinels(values: pl.Series) -> tuple[float, ...]:
     is -1, or made of eights or nines.
     """
     distinct = values.unique().sort()
-    if len(distinct) < 4:
+    if len(distinct) < 3:
         return ()
     found = []
     top, next_ = float(distinct[-1]), float(distinct[-2])
@@ -323,7 +323,9 @@ def _listed(seen: Seen) -> tuple[Value, ...]:
 
 
 def _ladder(categories: tuple[Value, ...], lower: list[str]) -> tuple[Value, ...] | None:
-    """The labels in their natural order, if every one of them is a step of one ladder or an interval."""
+    """The labels in natural order, if all are steps of one ladder or all are intervals."""
+    if len(lower) > MANY_CATEGORIES:
+        return None
     for ladder in _LADDERS:
         steps = [
             next((i for i, p in enumerate(ladder) if re.fullmatch(p, label)), -1) for label in lower

@@ -39,8 +39,7 @@ def find_structure(frame: pl.DataFrame, columns: tuple[Column, ...]) -> tuple[De
         # size[k] rows have the k-th value, absent[k] of them lack each child; the last k: parent
         # missing
         size = np.bincount(codes, minlength=len(categories) + 1)
-        absent = np.zeros((len(size), len(children)), dtype=np.int64)
-        np.add.at(absent, codes, missing)
+        absent = np.column_stack([np.bincount(codes[m], minlength=len(size)) for m in missing.T])
         for j, child in enumerate(children):
             if child.name == parent.name:
                 continue
@@ -103,7 +102,7 @@ def _same_rows(
 
 
 def _without_cycles(conditions: dict[str, Condition]) -> dict[str, Condition]:
-    """Drop the proposal that would close a circle: of two that define each other, the first stays."""
+    """Drop a proposal that closes a circle: of two that define each other, the first stays."""
     out: dict[str, Condition] = {}
     for name, when in conditions.items():
         parent: str | None = when.column
@@ -150,7 +149,7 @@ def find_copies(frame: pl.DataFrame, columns: tuple[Column, ...]) -> dict[str, l
 
 
 def _ranks(series: pl.Series) -> np.ndarray:
-    """Each value's order of first appearance: equal for two columns exactly if one is a recoding of the other."""
+    """Each value's order of appearance: equal for two columns if one recodes the other."""
     first = series.to_frame("value").with_row_index("row")
     groups = first.select(pl.col("row").min().over("value")).to_series()
     _, codes = np.unique(groups.to_numpy(), return_inverse=True)

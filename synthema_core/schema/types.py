@@ -236,7 +236,7 @@ class Schema:
         ]
         return self._with(keep, endpoints, [r for r in self.rules if set(r.columns()) <= kept])
 
-    def with_column(self, name: str, **changes: Any) -> "Schema":
+    def with_column(self, name: str, /, **changes: Any) -> "Schema":
         """The same schema with fields of one column changed: `with_column("age", unit="years")`.
 
         A changed kind drops what no longer fits: categories and sentinels, and the endpoint of a
