@@ -1,6 +1,7 @@
 """One column's picture, its caption and its table of figures."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from ..fidelity.marginal import ColumnShape
 from . import plots
 from .figures import count, number, percent
 from .ink import Inline
-from .pooling import FLOOR, Bars, Bins, missing, pool_categories, pool_tails
+from .pooling import Bars, Bins, pool_categories, pool_tails, printed
 
 MISSING = "missing"
 
@@ -42,7 +43,7 @@ def picture(shape: ColumnShape, *, key: str) -> Picture:
     absent = ""
     if shape.missing_real or shape.missing_synthetic:
         absent = (
-            f"{missing(shape.missing_real, shape.n_real)} real, "
+            f"{printed(shape.missing_real, round(shape.missing_real * shape.n_real))} real, "
             f"{percent(shape.missing_synthetic)} synthetic"
         )
     return Picture(
@@ -69,18 +70,22 @@ def _bars(shape: ColumnShape) -> Bars:
 
 
 def _ranges(bins: Bins) -> tuple[str, ...]:
-    """Names of the bins; the outer two are open."""
+    """Names of the bins; the outer two are open. A bin around one whole number has its name."""
+    edges = bins.edges
+    if len(edges) > 2 and np.array_equal(edges % 1, np.full(len(edges), 0.5)):
+        whole = [f"{low + 0.5:.0f}" for low in edges[:-1]]
+        if np.array_equal(np.diff(edges), np.ones(len(edges) - 1)):
+            return (f"≤ {whole[0]}", *whole[1:-1], f"≥ {whole[-1]}")
     show = [f"{edge:.4g}" for edge in bins.edges]
     if len(show) == 2:
         return ("all values",)
-    inner = [f"{low} to {high}" for low, high in zip(show[1:-2], show[2:-1], strict=True)]
+    inner = [f"{low} to {high}" for low, high in pairwise(show[1:-1])]
     return (f"< {show[1]}", *inner, f"≥ {show[-2]}")
 
 
 def _rows(labels: tuple[str, ...], shown: Bars | Bins) -> list[tuple[str, str, str]]:
+    values = zip(labels, shown.real_counts, shown.real, shown.synthetic, strict=True)
     return [
-        (label, f"< {FLOOR} rows" if 0 < held < FLOOR else percent(float(real)), percent(float(twin)))
-        for label, held, real, twin in zip(
-            labels, shown.real_counts, shown.real, shown.synthetic, strict=True
-        )
+        (label, printed(float(real), int(held)), percent(float(twin)))
+        for label, held, real, twin in values
     ]

@@ -13,7 +13,7 @@ VERSION = 1
 
 
 def document(audit: Audit) -> dict[str, Any]:
-    """The audit as plain dicts, lists and numbers, with its format and the version of that format."""
+    """The audit as plain dicts, lists and numbers, with the name and version of the format."""
     return {"format": FORMAT, "version": VERSION, **audit.to_dict()}
 
 

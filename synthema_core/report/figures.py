@@ -1,10 +1,15 @@
 """How numbers are printed: with their interval and n, and a dash where there is none."""
 
 import math
+from datetime import UTC, datetime
+
 from ..intervals import Estimate
 from .ink import Inline
 
 NONE = "–"
+MONTHS = (  # not strftime's: those follow the locale of the machine
+    "January February March April May June July August September October November December".split()
+)
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -24,6 +29,15 @@ def count(value: int | None) -> str:
     return NONE if value is None else f"{value:,}"
 
 
+def date(created: str) -> str:
+    """A timestamp as people write it: 23 November 2026, 21:00 UTC."""
+    try:
+        moment = datetime.fromisoformat(created).astimezone(UTC)
+    except ValueError:
+        return created
+    return f"{moment.day} {MONTHS[moment.month - 1]} {moment:%Y, %H:%M} UTC"
+
+
 def interval(estimate: Estimate, *, as_percent: bool = False) -> str:
     """The 95 % interval of an estimate, or a dash if it has none."""
     show = percent if as_percent else number
@@ -32,18 +46,21 @@ def interval(estimate: Estimate, *, as_percent: bool = False) -> str:
     return f"{show(estimate.low)} to {show(estimate.high)}"
 
 
+def sentence(reason: str) -> str:
+    """A reason as a sentence of its own."""
+    return f"{reason[:1].upper()}{reason[1:].rstrip('. ')}."
+
+
 def spoken(estimate: Estimate, *, as_percent: bool = False) -> str:
     """Value, interval and n in one phrase, for sentences."""
     show = percent if as_percent else number
     extent = interval(estimate, as_percent=as_percent)
     inside = f"95% interval {extent}, " if extent != NONE else ""
-    return f"{show(estimate.value)} ({inside}n = {count(estimate.n)})"
+    return f"{show(estimate.value)} ({inside}n\u00a0=\u00a0{count(estimate.n)})"
 
 
-def strip(
-    estimate: Estimate, *, low: float, high: float, reference: float | None = None
-) -> Inline:
-    """A line from `low` to `high` with the estimate as a dot, its interval as a bar, chance as a tick."""
+def strip(estimate: Estimate, *, low: float, high: float, reference: float | None = None) -> Inline:
+    """A line from `low` to `high`: the estimate a dot, its interval a bar, chance a tick."""
     if estimate.value is None:
         return Inline("")
 
@@ -61,5 +78,5 @@ def strip(
     return Inline(
         '<svg class="strip" viewBox="0 0 140 18" aria-hidden="true">'
         f'<line class="scale" x1="5" x2="135" y1="9" y2="9"/>{tick}{extent}'
-        f'<circle cx="{at(estimate.value):.1f}" cy="9" r="3.4"/></svg>'
+        f'<circle cx="{at(estimate.value):.1f}" cy="9" r="2.7"/></svg>'
     )

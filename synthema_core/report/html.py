@@ -7,7 +7,7 @@ import jinja2
 
 from ..audit import Audit
 from ..tables import atomic_path
-from . import sections, summary
+from . import figures, sections, summary
 from .figures import count
 from .ink import ink
 from .key_figures import key_figures
@@ -48,7 +48,7 @@ def render(audit: Audit) -> str:
             version=made.versions.get("synthema-core", "unknown"),
             simulated=summary.simulated(audit),
             made={
-                "date": made.created,
+                "date": figures.date(made.created),
                 "train": count(made.n_train),
                 "synthetic": count(made.n_synthetic),
                 "holdout": count(made.n_holdout) if made.n_holdout else "no",

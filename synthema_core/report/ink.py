@@ -1,8 +1,9 @@
 """How a figure becomes inline SVG: two colors, one type size, the same bytes every time.
 
 Matplotlib is imported inside the functions, so that importing the package stays light. Only its
-object-oriented figure is used (no pyplot, no global figure). What the SVG writer reads from global settings
-is set inside `ink()` and restored on the way out, so a user's own matplotlibrc changes nothing here.
+object-oriented figure is used (no pyplot, no global figure). What the SVG writer reads from global
+settings is set inside `ink()` and restored on the way out, so a user's own matplotlibrc changes
+nothing here.
 """
 
 import re
@@ -11,7 +12,6 @@ from contextlib import contextmanager
 from html import escape
 from io import StringIO
 from typing import Any
-
 
 REAL = "#27445c"
 REAL_SOFT = "#c3d0da"
@@ -30,7 +30,7 @@ _SETTINGS = {
     "svg.image_inline": True,
     "text.parse_math": False,  # a column called 'cost_$' is a name, not a formula
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the layout is the same on every machine
+    "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: the same layout everywhere
     "font.size": 11 * _PIXEL,
     "axes.titlesize": 12 * _PIXEL,
     "axes.labelsize": 11 * _PIXEL,
@@ -70,7 +70,7 @@ class Inline(str):
 
 @contextmanager
 def ink() -> Iterator[None]:
-    """Hold the report's drawing settings; every `draw` of one page happens inside one such block."""
+    """Hold the report's drawing settings; every `draw` of a page happens in one such block."""
     import matplotlib
 
     with matplotlib.rc_context():
@@ -80,22 +80,30 @@ def ink() -> Iterator[None]:
 
 
 def draw(
-    paint: Callable[[Any], None], *, width: float, height: float, key: str, label: str
+    paint: Callable[[Any], None],
+    *,
+    width: float,
+    height: float,
+    key: str,
+    label: str,
+    framed: bool = False,
 ) -> Inline:
     """Paint one figure and return it as an inline `<svg>` element.
 
     Args:
-        paint: Receives an empty matplotlib `Figure` with a constrained layout.
+        paint: Receives an empty matplotlib `Figure`.
         width: In CSS pixels; the element shrinks with its column but never grows beyond this.
         height: In CSS pixels.
         key: Prefix of every element id, unique on the page.
         label: What a screen reader says in place of the picture.
+        framed: `paint` places its axes itself. Otherwise they are laid out around their labels,
+            which takes as long again as drawing: too long for a hundred small pictures.
     """
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02)
+    layout = None if framed else ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02)
     figure = Figure(figsize=(width / 96, height / 96), layout=layout, facecolor="none")
     FigureCanvasSVG(figure)
     paint(figure)
@@ -111,7 +119,7 @@ def _inline(svg: str, *, width: float, key: str, label: str) -> Inline:
     assert box is not None  # matplotlib always writes one
     inside = body[body.index(">") + 1 : body.rindex("</svg>")]
     inside = re.sub(r"<(metadata|style)\b.*?</\1>", "", inside, flags=re.DOTALL)
-    # Two inline pictures on a page share one id space: ids nobody refers to go, the others get a prefix.
+    # Pictures on a page share one id space: ids nobody refers to go, the others get a prefix.
     referred = set(re.findall(r'(?:href="#|url\(#)([^")]+)', inside))
     inside = re.sub(
         r' id="([^"]*)"', lambda m: f' id="{key}-{m[1]}"' if m[1] in referred else "", inside

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..audit import Audit
 from ..intervals import Estimate, NotMeasured
-from .figures import NONE, count, interval, number, percent, strip
+from .figures import NONE, count, interval, number, percent, sentence, strip
 from .ink import Inline
 from .sections import curve_name
 
@@ -31,10 +31,10 @@ def key_figures(audit: Audit) -> list[KeyFigure]:
 def _evidence(audit: Audit) -> list[KeyFigure]:
     attack = audit.membership
     if isinstance(attack, NotMeasured):
-        reason = f"{attack.reason} No sign of low risk."
+        reason = f"{sentence(attack.reason)} No sign of low risk."
         gap = KeyFigure(
             kind="evidence",
-            name="Membership, AUC",
+            name="Membership",
             anchor="membership",
             value="not measured",
             reading=reason,
@@ -49,6 +49,7 @@ def _evidence(audit: Audit) -> list[KeyFigure]:
             attack.auc,
             "0.5 is guessing, 1 the worst",
             reference=0.5,
+            bottom=0.4,
         ),
         *(
             _figure(
@@ -90,6 +91,7 @@ def _descriptive(audit: Audit) -> list[KeyFigure]:
             closer,
             "0.5 if both are equally close, 1 the worst",
             reference=0.5,
+            bottom=0.4,
         ),
     ]
 
@@ -120,7 +122,7 @@ def _fidelity(audit: Audit) -> list[KeyFigure]:
             name="Classifier test, AUC",
             anchor="detection",
             value="not measured",
-            reading=detection.reason,
+            reading=sentence(detection.reason),
         )
         rows.append(gap)
     else:
@@ -133,6 +135,7 @@ def _fidelity(audit: Audit) -> list[KeyFigure]:
                 detection.auc,
                 reading,
                 reference=0.5,
+                bottom=0.4,
             )
         )
     rows += [
@@ -171,6 +174,7 @@ def _figure(
     *,
     reference: float | None,
     share: bool = False,
+    bottom: float = 0.0,
     top: float = 1.0,
 ) -> KeyFigure:
     value = percent(found.value) if share else number(found.value)
@@ -182,7 +186,7 @@ def _figure(
         interval=interval(found, as_percent=share),
         n=count(found.n),
         reading=reading,
-        strip=strip(found, low=0.0, high=top, reference=reference),
+        strip=strip(found, low=bottom, high=top, reference=reference),
     )
 
 

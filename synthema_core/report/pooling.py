@@ -1,8 +1,8 @@
 """What a picture may show of real patients: groups, never one person.
 
-Categories held by fewer than `FLOOR` real rows are pooled into 'other (rare)', the open ends of a histogram
-are widened until they hold `FLOOR` real rows, and a cell of a table of figures that counts 1 to 4 real
-patients reads '< 5'. The floor of five follows the habit of official statistics offices.
+Categories held by fewer than `FLOOR` real rows are pooled into 'other (rare)', the open ends of a
+histogram are widened until they hold `FLOOR` real rows, and a cell of a table of figures that
+counts 1 to 4 real patients reads '< 5'. A floor of five is the habit of statistics offices.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Bins:
 def pool_categories(
     labels: tuple[str, ...], real: np.ndarray, synthetic: np.ndarray, *, n_real: int
 ) -> Bars:
-    """Keep categories with at least `FLOOR` real rows, most frequent first; pool the others into one bar.
+    """Keep categories of `FLOOR` real rows or more, most frequent first; pool the others.
 
     Args:
         labels: k names.
@@ -57,13 +57,11 @@ def pool_categories(
     return Bars(labels=tuple(names), real=shares, synthetic=twins, real_counts=kept)
 
 
-def pool_tails(
-    edges: np.ndarray, real: np.ndarray, synthetic: np.ndarray, *, n_real: int
-) -> Bins:
+def pool_tails(edges: np.ndarray, real: np.ndarray, synthetic: np.ndarray, *, n_real: int) -> Bins:
     """Merge bins inward from both ends until each outer bin holds at least `FLOOR` real rows.
 
-    The outermost edge of a histogram is the smallest or largest value of one patient. After pooling, that
-    edge is dropped and the outer bin is open ('>= 120'); it is drawn as wide as its inner neighbor.
+    The outermost edge of a histogram can be the value of one patient. After pooling, that edge is
+    dropped and the outer bin is open ('>= 120'); it is drawn as wide as its inner neighbor.
 
     Args:
         edges: (k + 1,) ascending.
@@ -100,7 +98,6 @@ def small(count: int) -> str:
     return f"< {FLOOR}" if 0 < count < FLOOR else f"{count:,}"
 
 
-def missing(share: float, n_real: int) -> str:
-    """The share of missing values among real rows, as it may be printed."""
-    held = round(share * n_real)
-    return f"< {FLOOR} rows" if 0 < held < FLOOR else f"{100 * share:.1f}%"
+def printed(share: float, held: int) -> str:
+    """A share of the real rows as it may be printed, when `held` patients are behind it."""
+    return f"{small(held)} rows" if 0 < held < FLOOR else f"{100 * share:.1f}%"

@@ -14,8 +14,8 @@ from ..privacy.distance import Distances, Quantiles
 from ..privacy.membership import Membership
 from . import plots
 from .columns import picture
-from .figures import NONE, count, interval, number, percent
-from .pooling import FLOOR, missing, small
+from .figures import NONE, count, interval, number, percent, sentence
+from .pooling import FLOOR, printed, small
 
 Row = tuple[str, ...]
 
@@ -26,7 +26,7 @@ ZOOMED = 20  # columns in the second map, when the first has too many to label
 def membership(measured: Membership | NotMeasured) -> dict[str, Any]:
     """The attack: its curve, its figures, its definition."""
     if isinstance(measured, NotMeasured):
-        return {"reason": measured.reason}
+        return {"reason": sentence(measured.reason)}
     at = [0.001, 0.01, 0.05, 0.1, 0.2, 0.5]
     tpr = np.interp(at, measured.fpr, measured.tpr)
     detectable = number(measured.minimum_detectable_auc)
@@ -34,9 +34,7 @@ def membership(measured: Membership | NotMeasured) -> dict[str, Any]:
         "members": count(measured.n_members),
         "controls": count(measured.n_controls),
         "synthetic": count(measured.n_synthetic),
-        "picture": plots.roc(
-            measured.fpr, measured.tpr, n_controls=measured.n_controls, key="roc"
-        ),
+        "picture": plots.roc(measured.fpr, measured.tpr, n_controls=measured.n_controls, key="roc"),
         "head": ["False-positive rate", "True-positive rate"],
         "rows": [(percent(x), percent(y)) for x, y in zip(at, tpr, strict=True)],
         "table": [
@@ -51,7 +49,8 @@ def membership(measured: Membership | NotMeasured) -> dict[str, Any]:
 
 def distances(measured: Distances) -> dict[str, Any]:
     """Descriptive distances, training beside holdout."""
-    edges, train, holdout = measured.edges, measured.train_to_synthetic, measured.holdout_to_synthetic
+    edges, train = measured.edges, measured.train_to_synthetic
+    holdout = measured.holdout_to_synthetic
     legend = [("real", "training rows")]
     head = ["Distance", "training"]
     columns = [np.cumsum(train)]
@@ -105,7 +104,7 @@ def shapes(measured: Shapes) -> dict[str, Any]:
                 column.kind,
                 number(column.error),
                 number(column.baseline),
-                missing(column.missing_real, column.n_real),
+                printed(column.missing_real, round(column.missing_real * column.n_real)),
                 percent(column.missing_synthetic),
                 count(column.n_real),
                 count(column.n_synthetic),
@@ -124,9 +123,7 @@ def pairs(measured: Pairs) -> dict[str, Any]:
     np.fill_diagonal(difference, np.nan)
     names = measured.names
     whole = f"All {len(names)} columns, in the order of the schema; gray: not defined."
-    maps = [
-        {"picture": plots.difference_map(names, difference, key="pairs"), "caption": whole}
-    ]
+    maps = [{"picture": plots.difference_map(names, difference, key="pairs"), "caption": whole}]
     if len(names) > plots.MOST_LABELS:
         some = _worst_columns(difference)
         zoom = difference[np.ix_(some, some)]
@@ -155,7 +152,7 @@ def pairs(measured: Pairs) -> dict[str, Any]:
 def detection(measured: Detection | NotMeasured) -> dict[str, Any]:
     """The classifier two-sample test."""
     if isinstance(measured, NotMeasured):
-        return {"reason": measured.reason}
+        return {"reason": sentence(measured.reason)}
     auc = measured.auc
     return {
         "side": count(measured.n_per_side),
@@ -196,8 +193,8 @@ def validity(audit: Audit) -> dict[str, Any]:
     measured = audit.validity
     share = measured.n_violating_rows / measured.n_rows if measured.n_rows else None
     return {
-        "sentence": f"{count(measured.n_violating_rows)} of {count(measured.n_rows)} synthetic rows "
-        f"({percent(share)}) break a rule of the schema.",
+        "sentence": f"{count(measured.n_violating_rows)} of {count(measured.n_rows)} synthetic "
+        f"rows ({percent(share)}) break a rule of the schema.",
         "rules": [(rule.column, rule.rule, count(rule.count)) for rule in measured.by_rule],
         "source": measured.source,
     }

@@ -1,6 +1,6 @@
-"""The first screen, in sentences: what was asked, against whom, what was found, what was not measured.
+"""The first screen, in sentences: what was asked, against whom, what was found, what was not.
 
-It states risk, adversary, control, interval and date. It passes no verdict on release: that is for people.
+It states risk, adversary, control and interval. It passes no verdict on release: people do.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..audit import Audit
 from ..intervals import Estimate, NotMeasured
 from ..privacy.membership import Membership
-from .figures import count, number, percent, spoken
+from .figures import count, number, percent, sentence, spoken
 
 PERFECT = 0.995  # from here on an attack separates practically every member from every outsider
 
@@ -32,22 +32,22 @@ def asked(audit: Audit) -> str:
     made = audit.provenance
     return (
         f"Does this table of {count(made.n_synthetic)} synthetic rows reveal who was among the "
-        f"{count(made.n_train)} patients it was made from? And does it look like them: each column, each "
-        "pair of columns, survival, and the rules of the schema?"
+        f"{count(made.n_train)} patients it was made from? And does it look like them: each "
+        "column, each pair of columns, survival, and the rules of the schema?"
     )
 
 
 def against(audit: Audit) -> str:
     """The adversary and the control group."""
     adversary = (
-        "An adversary who holds a person’s complete record and the synthetic table, and calls that person a "
-        "member of the training table if some synthetic row lies close to the record. "
+        "An adversary who holds a person’s complete record and the synthetic table, and calls that "
+        "person a member of the training table if some synthetic row lies close to the record. "
     )
     if audit.provenance.n_holdout == 0:
         return adversary + "There is no control group: no holdout table was given."
     return adversary + (
-        f"Control group: {count(audit.provenance.n_holdout)} patients of the holdout table, whom the "
-        "generator is declared never to have seen."
+        f"Control group: {count(audit.provenance.n_holdout)} patients of the holdout table, whom "
+        "the generator is declared never to have seen."
     )
 
 
@@ -56,6 +56,12 @@ def found(audit: Audit) -> list[Finding]:
     findings = []
     if isinstance(audit.membership, Membership):
         findings += _membership(audit.membership)
+    else:
+        text = (
+            "Whether the table betrays its patients was not measured: no attack could be compared "
+            "with people never seen. This is no sign of low risk."
+        )
+        findings.append(Finding(kind="evidence", text=text, alarm=True))
     findings += _copies(audit)
     findings += _fidelity(audit)
     broken = audit.validity.n_violating_rows
@@ -69,26 +75,24 @@ def not_measured(audit: Audit) -> list[tuple[str, str]]:
     """What has no number here, each with the reason."""
     gaps = []
     if not isinstance(audit.membership, Membership):
-        gaps.append(
-            ("Membership", f"not measured: {_clause(audit.membership.reason)}. This is no sign of low risk.")
-        )
+        gaps.append(("Membership", sentence(audit.membership.reason)))
     elif audit.membership.auc.value is None:
-        gaps.append(("Membership", "not measured: the comparison is empty."))
+        gaps.append(("Membership", "The comparison is empty."))
     if isinstance(audit.detection, NotMeasured):
-        gaps.append(("Classifier test", f"not measured: {_clause(audit.detection.reason)}."))
+        gaps.append(("Classifier test", sentence(audit.detection.reason)))
     if not audit.survival:
-        gaps.append(("Survival", "not measured: the schema declares no time-to-event endpoint."))
+        gaps.append(("Survival", "The schema declares no time-to-event endpoint."))
     if audit.pairs.mean_error is None:
-        gaps.append(("Association", "not measured: no pair of columns has one in both tables."))
+        gaps.append(("Association", "No pair of columns has one in both tables."))
     gaps.append(
         (
             "Other attacks",
-            "singling out, linkage, attribute inference, reconstruction and membership attacks that train "
-            "models are not part of this audit.",
+            "Singling out, linkage, attribute inference, reconstruction, and membership attacks "
+            "that train models are not part of this audit.",
         )
     )
     gaps.append(
-        ("The generator itself", "the audit read rows. Model files and their queries were not examined.")
+        ("The generator", "The audit read rows. Model files and their queries were not examined.")
     )
     return gaps
 
@@ -100,23 +104,25 @@ def _membership(measured: Membership) -> list[Finding]:
     extent = spoken(auc)
     if auc.value >= PERFECT:
         text = (
-            "This table betrays its patients. The adversary tells practically every training patient from "
-            f"people never seen: AUC {extent}, where 0.5 is guessing and 1.0 is the worst possible."
+            "This table betrays its patients. The adversary tells practically every training "
+            f"patient from people never seen: AUC {extent}, where 0.5 is guessing and 1.0 is the "
+            "worst possible."
         )
     elif _above(auc, 0.5):
         text = (
-            f"The table leaks who was in the training data: AUC {extent}, better than guessing (0.5)."
+            f"The table leaks who was in the training data: AUC {extent}, better than guessing, "
+            "which is 0.5."
         )
     elif auc.high is not None and auc.high < 0.5:
         text = (
-            f"The attack did worse than guessing: AUC {extent}. Train and holdout may come from different "
-            "populations; check how they were split before quoting this number."
+            f"The attack did worse than guessing: AUC {extent}. Train and holdout may come from "
+            "different populations; check how they were split before quoting this number."
         )
     else:
         text = (
-            f"This attack did no better than guessing: AUC {extent}, where 0.5 is guessing. Tables of this "
-            f"size show an AUC of {number(measured.minimum_detectable_auc)} or more in four audits of five; "
-            "a weaker leak can go unnoticed."
+            f"This attack did no better than guessing: AUC {extent}, where 0.5 is guessing. Tables "
+            f"of this size reveal an AUC of {number(measured.minimum_detectable_auc)} in four "
+            "audits out of five; a weaker leak can go unnoticed."
         )
     findings = [Finding(kind="evidence", text=text, alarm=_above(auc, 0.5))]
     if found_at_1.value is not None:
@@ -134,18 +140,20 @@ def _copies(audit: Audit) -> list[Finding]:
     if copied.value is None:
         return []
     if copied.value == 1:
-        text = f"Every one of the {count(copied.n)} training rows appears unchanged in the synthetic table"
+        text = f"All {count(copied.n)} training rows appear unchanged in the synthetic table"
     elif copied.value == 0:
-        text = f"No training row appears unchanged in the synthetic table (n = {count(copied.n)})"
+        text = f"None of {count(copied.n)} training rows appears unchanged in the synthetic table"
     else:
         text = (
-            f"{percent(copied.value)} of {count(copied.n)} training rows appear unchanged in the synthetic "
-            "table"
+            f"{spoken(copied, as_percent=True)} of the training rows appear unchanged in the "
+            "synthetic table"
         )
     baseline = 0.0 if chance.high is None else chance.high
     if chance.value is not None:
         text += f"; of {count(chance.n)} holdout rows, {percent(chance.value)}"
-    return [Finding(kind="descriptive", text=text + ".", alarm=_above(copied, baseline))]
+    alarm = _above(copied, baseline)
+    text += "." if alarm else ". Not evidence of privacy."
+    return [Finding(kind="descriptive", text=text, alarm=alarm)]
 
 
 def _fidelity(audit: Audit) -> list[Finding]:
@@ -168,16 +176,16 @@ def _fidelity(audit: Audit) -> list[Finding]:
     if not isinstance(detection, NotMeasured):
         telling = ", ".join(f"‘{column.name}’" for column in detection.top_columns[:3])
         text = (
-            f"A classifier tells synthetic rows from {people} with AUC {spoken(detection.auc)}; 0.5 would be "
-            f"guessing.{f' Most telling: {telling}.' if telling else ''}"
+            f"A classifier tells synthetic rows from {people} with AUC {spoken(detection.auc)}; "
+            f"0.5 would be guessing.{f' Most telling: {telling}.' if telling else ''}"
         )
         findings.append(Finding(kind="fidelity", text=text))
     curves = [s for s in audit.survival if s.cause is None and s.distance.value is not None]
     if curves:
         far = max(curves, key=lambda curve: curve.distance.value or 0.0)
         text = (
-            f"Survival curves differ most in ‘{far.endpoint}’: {spoken(far.distance)} on average over the "
-            f"common follow-up{_between_real(far.baseline)}."
+            f"Survival curves differ most in ‘{far.endpoint}’: {spoken(far.distance)} on average "
+            f"over the common follow-up{_between_real(far.baseline)}."
         )
         findings.append(Finding(kind="fidelity", text=text))
     return findings
@@ -189,7 +197,3 @@ def _between_real(baseline: float | None) -> str:
 
 def _above(estimate: Estimate, chance: float) -> bool:
     return estimate.low is not None and estimate.low > chance
-
-
-def _clause(reason: str) -> str:
-    return reason.rstrip(". ")

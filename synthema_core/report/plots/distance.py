@@ -25,10 +25,10 @@ def distances(
         density.stairs(train, edges, color=ink.REAL, linewidth=1)
         running.plot(edges, _running(train), color=ink.REAL, linewidth=1.6)
         if holdout is not None:
-            density.stairs(holdout, edges, color=ink.HOLDOUT, linewidth=1.5, linestyle=(0, (4, 1.5)))
-            running.plot(
-                edges, _running(holdout), color=ink.HOLDOUT, linewidth=1.6, dashes=(4, 1.5)
-            )
+            dashes = (0, (4, 1.5))
+            density.stairs(holdout, edges, color=ink.HOLDOUT, linewidth=1.5, linestyle=dashes)
+            share = _running(holdout)
+            running.plot(edges, share, color=ink.HOLDOUT, linewidth=1.6, linestyle=dashes)
         density.set_title("Share per bin", loc="left")
         running.set_title("Share at or below", loc="left")
         running.set_ylim(0, 1.005)
@@ -39,7 +39,7 @@ def distances(
             axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
 
     who = "training rows" if holdout is None else "training rows and of holdout rows"
-    label = f"Distribution of the distance of {who} to their closest synthetic row; figures below it."
+    label = f"Distance of {who} to their closest synthetic row; figures in the table below it."
     return ink.draw(paint, width=820, height=280, key=key, label=label)
 
 

@@ -1,4 +1,4 @@
-"""Which associations the synthetic table weakened or invented, as a map over all pairs of columns."""
+"""Which associations the synthetic table weakened or invented: a map over all pairs of columns."""
 
 from typing import Any
 
@@ -25,10 +25,15 @@ def difference_map(names: tuple[str, ...], difference: np.ndarray, *, key: str) 
         from matplotlib.colors import LinearSegmentedColormap
 
         shades = LinearSegmentedColormap.from_list("report", [ink.REAL, ink.PAPER, ink.SYNTHETIC])
-        shades.set_bad("#eceef0")
         axes = figure.subplots()
         picture = np.ma.masked_invalid(difference)
-        image = axes.imshow(picture, cmap=shades, vmin=-reach, vmax=reach, interpolation="none")
+        image = axes.imshow(
+            picture,
+            cmap=shades.with_extremes(bad="#d9d5ce"),
+            vmin=-reach,
+            vmax=reach,
+            interpolation="none",
+        )
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0, pad=3)
         if labelled:
@@ -46,7 +51,7 @@ def difference_map(names: tuple[str, ...], difference: np.ndarray, *, key: str) 
 
     side = int(np.clip(190 + 17 * len(names), 380, 940)) if labelled else 560
     label = (
-        f"Map of {len(names)} by {len(names)} columns: synthetic minus real association of each pair, "
-        f"between minus {reach:.2f} and plus {reach:.2f}. The worst pairs are in the table below it."
+        f"Map of {len(names)} by {len(names)} columns: synthetic minus real association of each "
+        f"pair, from minus {reach:.2f} to plus {reach:.2f}. The table below it has the worst pairs."
     )
     return ink.draw(paint, width=side + 70, height=side, key=key, label=label)

@@ -1,4 +1,4 @@
-"""The attacker's trade-off, once on plain axes and once where it matters: at low false-positive rates."""
+"""The attacker's trade-off, on plain axes and where it matters: at low false-positive rates."""
 
 from typing import Any
 
@@ -29,7 +29,6 @@ def roc(fpr: np.ndarray, tpr: np.ndarray, *, n_controls: int, key: str) -> ink.I
         low = max(LOWEST, 1 / max(n_controls, 1))
         grid = np.geomspace(LOWEST, 1, 200)
         corner.plot(grid, grid, color=ink.RULE, linewidth=1, dashes=(4, 3))
-        # Step, not a line: between two thresholds the attacker has no operating point.
         seen = np.interp(grid, fpr, tpr)
         corner.plot(grid, np.maximum(seen, LOWEST), color=ink.REAL, linewidth=1.6)
         if low > LOWEST:
@@ -50,7 +49,7 @@ def roc(fpr: np.ndarray, tpr: np.ndarray, *, n_controls: int, key: str) -> ink.I
             axis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
 
     label = (
-        "ROC curve of the membership attack, whole and in its low false-positive corner on logarithmic "
-        "axes; the dashed diagonal is chance."
+        "ROC curve of the membership attack, whole and in its low false-positive corner on "
+        "logarithmic axes; the dashed diagonal is guessing."
     )
     return ink.draw(paint, width=820, height=400, key=key, label=label)
