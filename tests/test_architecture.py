@@ -185,7 +185,10 @@ def test_source_imports_only_what_is_declared(path):
 
 
 def written() -> list[Path]:
-    return sources() + [p for folder in ("tests", "bench") for p in (ROOT / folder).rglob("*.py")]
+    """Sources, tests and benchmarks; not the environments of rivals under bench/.rivals."""
+    beside = [p for folder in ("tests", "bench") for p in (ROOT / folder).rglob("*.py")]
+    hidden = [p for p in beside if any(part.startswith(".") for part in p.relative_to(ROOT).parts)]
+    return sources() + sorted(set(beside) - set(hidden))
 
 
 def test_files_stay_short():

@@ -6,9 +6,14 @@ import inspect
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
+
+from synthema_core.encoding import Encoder
+from synthema_core.generate import cohort
+from synthema_core.schema import Schema
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -37,7 +42,7 @@ def blocks(path: Path) -> list[str]:
 
 
 def resolve(dotted: str) -> object:
-    """The object of a dotted name; a module where a package shows a function of the same name."""
+    """The object of a dotted name; of a function and a module of one name, the function."""
     parts = dotted.split(".")
     for cut in range(len(parts), 0, -1):
         try:
@@ -46,6 +51,8 @@ def resolve(dotted: str) -> object:
             continue
         for part in parts[cut:]:
             found = getattr(found, part)
+        if cut == len(parts) > 1:
+            return getattr(importlib.import_module(".".join(parts[:-1])), parts[-1], found)
         return found
     raise AssertionError(f"{dotted} does not exist")
 
@@ -106,6 +113,17 @@ def test_the_kernels_of_the_readme_run():
 def test_examples_run_from_anywhere(example, tmp_path):
     done = subprocess.run([sys.executable, example], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_path_of_one_column_is_true():
+    """What the first page prints about age is what the code says about it."""
+    page = (ROOT / "docs" / "index.md").read_text()
+    table = cohort.simulate(400, seed=0)
+    shown = ", ".join(map(str, table["age"].head(5)))
+    assert f"age  {table['age'].dtype}   {shown}, …" in page
+    trace = Encoder.fit(table, cohort.schema()).trace("age")
+    assert textwrap.indent(trace, "    ") in page
+    assert f'"{Schema.infer(table).column("age").reason}"' in page
 
 
 def commands() -> list[str]:
