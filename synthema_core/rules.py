@@ -17,7 +17,6 @@ import numpy as np
 import polars as pl
 
 from .errors import RuleError
-from .tables import col
 
 Value = str | int | float | bool
 
@@ -60,7 +59,7 @@ class Condition:
 
     def expr(self) -> pl.Expr:
         """Boolean, never null: whether the condition holds."""
-        column = col(self.column)
+        column = pl.col(self.column)
         if self.missing is not None:
             return column.is_null() if self.missing else column.is_not_null()
         if self.is_in is not None:
@@ -69,7 +68,7 @@ class Condition:
 
     def known(self) -> pl.Expr:
         """Boolean, never null: whether the condition can be decided."""
-        return pl.lit(value=True) if self.missing is not None else col(self.column).is_not_null()
+        return pl.lit(value=True) if self.missing is not None else pl.col(self.column).is_not_null()
 
     def sentence(self) -> str:
         """Plain English, for reports."""
@@ -132,7 +131,7 @@ class Range:
 
     def violated(self) -> pl.Expr:
         """Boolean, never null: True where a row breaks the rule."""
-        return ~_between(col(self.column), self.low, self.high).fill_null(value=True)
+        return ~_between(pl.col(self.column), self.low, self.high).fill_null(value=True)
 
     def sentence(self) -> str:
         """Plain English, for reports."""
@@ -212,7 +211,7 @@ class Ordered:
         """Boolean, never null: True where a row breaks the rule."""
         # every pair, not only neighbors: a missing value in between must not hide an inversion
         pairs = [(a, b) for i, a in enumerate(self.order) for b in self.order[i + 1 :]]
-        wrong = (col(a) >= col(b) if self.strict else col(a) > col(b) for a, b in pairs)
+        wrong = (pl.col(a) >= pl.col(b) if self.strict else pl.col(a) > pl.col(b) for a, b in pairs)
         return reduce(or_, (expr.fill_null(value=False) for expr in wrong))
 
     def sentence(self) -> str:
@@ -236,7 +235,7 @@ class Requires:
 
     def violated(self) -> pl.Expr:
         """Boolean, never null: True where a row breaks the rule."""
-        absent = col(self.column).is_null()
+        absent = pl.col(self.column).is_null()
         return absent if self.when is None else absent & self.when.expr()
 
     def sentence(self) -> str:
@@ -261,7 +260,7 @@ class DefinedIf:
 
     def violated(self) -> pl.Expr:
         """Boolean, never null: True where a row breaks the rule."""
-        return col(self.column).is_not_null() & ~self.when.expr()
+        return pl.col(self.column).is_not_null() & ~self.when.expr()
 
     def sentence(self) -> str:
         """Plain English, for reports."""

@@ -10,7 +10,6 @@ import csv
 import hashlib
 import io
 import os
-import re
 import secrets
 from collections import Counter
 from collections.abc import Iterator
@@ -109,6 +108,10 @@ def _check_names(names: list[str], where: str) -> None:
             f"{where}: column '{twice[0]}' occurs {names.count(twice[0])} times. "
             "Rename or drop one: every column needs its own name."
         )
+    for name in names:
+        if name == "*" or (name.startswith("^") and name.endswith("$")):
+            # Polars reads such names as patterns, in places that cannot be escaped
+            raise TableError(f"{where}: column '{name}': '*' and '^...$' are no names. Rename it.")
     if "" in names:
         raise TableError(
             f"{where}: column number {names.index('') + 1} has no name. "
@@ -130,13 +133,6 @@ def _plain(series: pl.Series, where: str) -> pl.Series:
         f"{where}: column '{series.name}': expected numbers, text, booleans or dates, got {dtype}. "
         "Cast it, or drop it."
     )
-
-
-def col(name: str) -> pl.Expr:
-    """The column of exactly this name; `pl.col` alone would read '*' and '^...$' as patterns."""
-    if name == "*" or (name.startswith("^") and name.endswith("$")):
-        return pl.col(f"^{re.escape(name)}$")
-    return pl.col(name)
 
 
 def read(path: str | os.PathLike[str], *, name: str | None = None) -> pl.DataFrame:

@@ -10,7 +10,7 @@ import polars as pl
 from .errors import SchemaError
 from .schema import Column, Schema
 from .schema.validate import expected_dtype
-from .tables import as_frame, col
+from .tables import as_frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,7 +45,7 @@ class ThreeTables:
         alike = _alike({name: frame[names] for name, frame in given.items()})
         return cls(
             given=given,
-            sorted={n: f.sort(map(col, names), nulls_last=True) for n, f in alike.items()},
+            sorted={n: f.sort(map(pl.col, names), nulls_last=True) for n, f in alike.items()},
         )
 
     @property
@@ -99,7 +99,7 @@ class ThreeTables:
         if holdout is not None:
             known = holdout.join(
                 self.train.unique(),
-                on=[col(c) for c in holdout.columns],
+                on=[pl.col(c) for c in holdout.columns],
                 how="semi",
                 nulls_equal=True,
             ).height
@@ -158,11 +158,11 @@ def _alike(frames: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     for column in first.columns:
         dtypes = {frame.schema[column] for frame in frames.values()} - {pl.Null()}
         if len(dtypes) == 1:
-            changes.append(col(column).cast(dtypes.pop()))
+            changes.append(pl.col(column).cast(dtypes.pop()))
         elif dtypes and all(dtype.is_numeric() for dtype in dtypes):
-            changes.append(col(column).cast(pl.Float64))
+            changes.append(pl.col(column).cast(pl.Float64))
         elif dtypes:
-            changes.append(col(column).cast(first.schema[column]))
+            changes.append(pl.col(column).cast(first.schema[column]))
     return {name: frame.with_columns(changes) for name, frame in frames.items()}
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import polars as pl
 
 from ..rules import Ordered, Value, among
-from ..tables import col
 from .kinds import tokens
 from .types import Column, Endpoint
 
@@ -143,9 +142,9 @@ def _timed_when_censored(
 ) -> bool:
     known = frame.get_column(time.name).is_not_null()
     if time.sentinels:
-        coded = frame.select(among(col(time.name), time.sentinels)).to_series()
+        coded = frame.select(among(pl.col(time.name), time.sentinels)).to_series()
         known &= ~coded.fill_null(value=False)
-    censored = frame.select(~among(col(status.name), event)).to_series().fill_null(value=False)
+    censored = frame.select(~among(pl.col(status.name), event)).to_series().fill_null(value=False)
     return not censored.any() or float(known.filter(censored).mean() or 0.0) >= 0.9  # type: ignore[arg-type]
 
 

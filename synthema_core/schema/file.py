@@ -151,7 +151,9 @@ def _rule(data: Any, index: int) -> clinical.Rule:
 
 
 def _no_constant(word: str) -> Any:
-    raise SchemaError(f"expected finite numbers, got {word}. Write a number, or leave the field out.")
+    raise SchemaError(
+        f"expected finite numbers, got {word}. Write a number, or leave the field out."
+    )
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

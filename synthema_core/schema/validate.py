@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from ..rules import among, broken
-from ..tables import as_frame, col
+from ..tables import as_frame
 
 if TYPE_CHECKING:
     from .types import Column, Schema
@@ -141,7 +141,7 @@ def _fits(dtype: pl.DataType, expected: str) -> bool:
 
 def _value_test(column: "Column", dtype: pl.DataType) -> tuple[str, pl.Expr] | None:
     """A sentence, and the expression that is True where a value contradicts the kind."""
-    values = col(column.name)
+    values = pl.col(column.name)
     if column.kind == "constant" and not column.categories:
         return "expected no value at all", values.is_not_null()
     if dtype == pl.Null:
