@@ -129,7 +129,8 @@ def find_copies(frame: pl.DataFrame, columns: tuple[Column, ...]) -> dict[str, l
     """
     notes: dict[str, list[str]] = {}
     seen: dict[bytes, list[pl.Series]] = {}
-    for column in columns:
+    # times first: where a plain duration repeats the time of an endpoint, the duration is the copy
+    for column in sorted(columns, key=lambda c: c.kind != "time"):
         if column.kind in ("constant", "identifier", "text"):
             continue
         values = frame.get_column(column.name)
