@@ -317,7 +317,7 @@ def _warnings(
     tables: ThreeTables,
 ) -> Iterator[str]:
     if isinstance(attack, NotMeasured):
-        yield f"Membership was not measured: {attack.reason}. Not measured is not safe."
+        yield f"Membership was not measured: {attack.reason}. That is no sign of low risk."
     elif attack.n_controls < REFERENCE_ROWS:
         yield (
             f"The holdout has {attack.n_controls} rows: intervals are wide, and a membership AUC "
