@@ -1,7 +1,6 @@
 """One column's picture, its caption and its table of figures."""
 
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from . import plots
 from .figures import count, number, percent
 from .ink import Inline
 from .pooling import Bars, Bins, pool_categories, pool_tails, printed
+from .ranges import ranges
 
 MISSING = "missing"
 
@@ -38,13 +38,13 @@ def picture(shape: ColumnShape, *, key: str) -> Picture:
         rows = _rows(bars.labels, bars)
     else:
         bins = pool_tails(shape.edges, shape.real, shape.synthetic, n_real=shape.n_real)
-        drawn = plots.histogram(shape.name, bins, key=key)
-        rows = _rows(_ranges(bins), bins)
+        drawn = plots.histogram(shape.name, bins, kind=shape.kind, key=key)
+        rows = _rows(ranges(bins.edges, shape.kind), bins)
     absent = ""
     if shape.missing_real or shape.missing_synthetic:
         absent = (
-            f"{printed(shape.missing_real, round(shape.missing_real * shape.n_real))} real, "
-            f"{percent(shape.missing_synthetic)} synthetic"
+            f"{printed(shape.missing_real, round(shape.missing_real * shape.n_real))}, "
+            f"synthetic {percent(shape.missing_synthetic)}"
         )
     return Picture(
         key=key,
@@ -60,6 +60,15 @@ def picture(shape: ColumnShape, *, key: str) -> Picture:
     )
 
 
+def published(shape: ColumnShape) -> ColumnShape:
+    """The same column with rare groups pooled, for files that travel."""
+    if shape.edges is None:
+        bars = pool_categories(shape.labels or (), shape.real, shape.synthetic, n_real=shape.n_real)
+        return replace(shape, labels=bars.labels, real=bars.real, synthetic=bars.synthetic)
+    bins = pool_tails(shape.edges, shape.real, shape.synthetic, n_real=shape.n_real)
+    return replace(shape, edges=bins.edges, real=bins.real, synthetic=bins.synthetic)
+
+
 def _bars(shape: ColumnShape) -> Bars:
     labels, real, synthetic = shape.labels or (), shape.real, shape.synthetic
     if shape.missing_real or shape.missing_synthetic:
@@ -67,20 +76,6 @@ def _bars(shape: ColumnShape) -> Bars:
         real = np.append(real, shape.missing_real)
         synthetic = np.append(synthetic, shape.missing_synthetic)
     return pool_categories(labels, real, synthetic, n_real=shape.n_real)
-
-
-def _ranges(bins: Bins) -> tuple[str, ...]:
-    """Names of the bins; the outer two are open. A bin around one whole number has its name."""
-    edges = bins.edges
-    if len(edges) > 2 and np.array_equal(edges % 1, np.full(len(edges), 0.5)):
-        whole = [f"{low + 0.5:.0f}" for low in edges[:-1]]
-        if np.array_equal(np.diff(edges), np.ones(len(edges) - 1)):
-            return (f"≤ {whole[0]}", *whole[1:-1], f"≥ {whole[-1]}")
-    show = [f"{edge:.4g}" for edge in bins.edges]
-    if len(show) == 2:
-        return ("all values",)
-    inner = [f"{low} to {high}" for low, high in pairwise(show[1:-1])]
-    return (f"< {show[1]}", *inner, f"≥ {show[-2]}")
 
 
 def _rows(labels: tuple[str, ...], shown: Bars | Bins) -> list[tuple[str, str, str]]:

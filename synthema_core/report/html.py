@@ -70,6 +70,7 @@ def render(audit: Audit) -> str:
             survival=sections.survival(audit.survival),
             validity=sections.validity(audit),
             provenance=sections.provenance(audit),
+            everything=sections.everything(audit),
             floor=FLOOR,
             rare=RARE,
         )

@@ -72,7 +72,9 @@ def _descriptive(audit: Audit) -> list[KeyFigure]:
     beside = "no holdout to compare with"
     if chance.value is not None:
         extent = interval(chance, as_percent=True)
-        beside = f"holdout rows: {percent(chance.value)} ({extent}, n = {count(chance.n)})"
+        beside = (
+            f"holdout rows: {percent(chance.value)} ({extent}, n\u00a0=\u00a0{count(chance.n)})"
+        )
     closer = far.share_closer_to_train
     return [
         _figure(

@@ -16,6 +16,7 @@ from . import plots
 from .columns import picture
 from .figures import NONE, count, interval, number, percent, sentence
 from .pooling import FLOOR, printed, small
+from .ranges import value
 
 Row = tuple[str, ...]
 
@@ -64,7 +65,7 @@ def distances(measured: Distances) -> dict[str, Any]:
         "picture": plots.distances(edges, train, holdout, key="distances"),
         "head": head,
         "rows": [
-            (f"≤ {edges[i + 1]:.4g}", *(percent(float(column[i])) for column in columns))
+            (f"≤ {value(float(edges[i + 1]))}", *(percent(float(column[i])) for column in columns))
             for i in at
         ],
         "table": [
@@ -173,7 +174,7 @@ def survival(measured: tuple[SurvivalDistance, ...]) -> dict[str, Any]:
                 number(curve.distance.value),
                 interval(curve.distance),
                 number(curve.baseline),
-                f"{curve.follow_up:,.6g}",
+                value(curve.follow_up),
                 f"{count(curve.n_real)} ({small(curve.events_real)})",
                 f"{count(curve.n_synthetic)} ({count(curve.events_synthetic)})",
             )
@@ -220,6 +221,14 @@ def provenance(audit: Audit) -> dict[str, Any]:
     }
 
 
+def everything(audit: Audit) -> list[Row]:
+    """One line per number."""
+    return [
+        (f"{section}: {name}", kind, number(value), number(low), number(high), count(n))
+        for section, name, kind, value, low, high, n, _ in audit.frame().iter_rows()
+    ]
+
+
 def reference(audit: Audit) -> str:
     """The real table that fidelity compares with."""
     return "holdout" if audit.reference == "holdout" else "training table"
@@ -242,7 +251,7 @@ def _curve(curve: SurvivalDistance, *, key: str) -> dict[str, Any]:
     rows = []
     for i in _spread(len(curve.times), 9):
         real, synthetic = float(curve.real[i]), float(curve.synthetic[i])
-        row = [f"{curve.times[i]:,.4g}", percent(real)]
+        row = [value(float(curve.times[i])), percent(real)]
         if band is not None:
             row.append(f"{percent(float(band[0][i]))} to {percent(float(band[1][i]))}")
         row += [percent(synthetic), _signed(synthetic - real)]

@@ -6,12 +6,13 @@ import numpy as np
 
 from .. import ink
 from ..pooling import Bars, Bins
+from ..ranges import DATES, value
 
 WIDTH, HEIGHT = 250, 150  # CSS pixels
 MOST_BARS = 8
 
 
-def histogram(name: str, bins: Bins, *, key: str) -> ink.Inline:
+def histogram(name: str, bins: Bins, *, kind: str, key: str) -> ink.Inline:
     """Shares per bin, on a common axis."""
 
     def paint(figure: Any) -> None:
@@ -20,8 +21,10 @@ def histogram(name: str, bins: Bins, *, key: str) -> ink.Inline:
         axes.stairs(bins.real, bins.edges, color=ink.REAL, linewidth=0.8)
         axes.stairs(bins.synthetic, bins.edges, color=ink.SYNTHETIC, linewidth=1.3)
         axes.set_ylim(bottom=0)
-        axes.locator_params(axis="x", nbins=4)
-        _percent_axis(axes)
+        axes.locator_params(axis="x", nbins=2 if kind in DATES else 4)
+        axes.xaxis.set_major_formatter(lambda number, _: value(number, kind))
+        axes.locator_params(axis="y", nbins=3)
+        axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
 
     label = f"Histogram of column {name}, real against synthetic; figures in the table below it."
     return ink.draw(paint, width=WIDTH, height=HEIGHT, key=key, label=label, framed=True)
@@ -43,7 +46,7 @@ def bars(name: str, shown: Bars, *, key: str) -> ink.Inline:
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(-0.6, max(len(labels), 2) - 0.4)
         axes.locator_params(axis="x", nbins=4)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
+        axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
 
     label = f"Categories of column {name}, real against synthetic; figures in the table below it."
     return ink.draw(paint, width=WIDTH, height=height, key=key, label=label, framed=True)
@@ -73,8 +76,3 @@ def _frame(width: float, height: float, *, left: float) -> tuple[float, float, f
 
 def _shorten(label: str, most: int = 16) -> str:
     return label if len(label) <= most else label[: most - 1] + "…"
-
-
-def _percent_axis(axes: Any) -> None:
-    axes.locator_params(axis="y", nbins=3)
-    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")

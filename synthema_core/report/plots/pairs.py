@@ -19,7 +19,10 @@ def difference_map(names: tuple[str, ...], difference: np.ndarray, *, key: str) 
     """
     labelled = len(names) <= MOST_LABELS
     known = np.abs(difference[np.isfinite(difference)])
-    reach = max(0.1, float(known.max())) if known.size else 0.1
+    # One pair of rare mutations can differ by 1; the scale must not fade all the others for it.
+    reach = max(0.1, float(np.quantile(known, 0.99))) if known.size else 0.1
+    clipped = known.size > 0 and known.max() > reach
+    below, above = ("≤ ", "≥ ") if clipped else ("", "")
 
     def paint(figure: Any) -> None:
         from matplotlib.colors import LinearSegmentedColormap
@@ -47,11 +50,14 @@ def difference_map(names: tuple[str, ...], difference: np.ndarray, *, key: str) 
         bar = figure.colorbar(image, ax=axes, shrink=0.45, aspect=22, pad=0.02, anchor=(0, 1))
         bar.outline.set_visible(False)
         bar.ax.tick_params(length=0)
-        bar.set_ticks([-reach, 0, reach], labels=[f"−{reach:.2f}", "0", f"+{reach:.2f}"])
+        bar.set_ticks(
+            [-reach, 0, reach], labels=[f"{below}−{reach:.2f}", "0", f"{above}+{reach:.2f}"]
+        )
 
     side = int(np.clip(190 + 17 * len(names), 380, 940)) if labelled else 560
     label = (
         f"Map of {len(names)} by {len(names)} columns: synthetic minus real association of each "
-        f"pair, from minus {reach:.2f} to plus {reach:.2f}. The table below it has the worst pairs."
+        f"pair, colored from minus {reach:.2f} to plus {reach:.2f}. "
+        "The table below it has the worst pairs."
     )
     return ink.draw(paint, width=side + 70, height=side, key=key, label=label)
