@@ -240,9 +240,9 @@ def test_what_breaks_the_contract_is_named(arguments, error, sentence):
 
 
 def test_self_exclusion_needs_the_same_rows_and_one_more():
-    with pytest.raises(ValueError, match="queries: expected the 3 rows of pool .* got 2"):
+    with pytest.raises(ValueError, match=r"queries: expected the 3 rows of pool .* got 2"):
         nearest(rows(2), rows(3), 1, exclude_self=True)
-    with pytest.raises(ValueError, match="k: expected at most 2, .* got 3"):
+    with pytest.raises(ValueError, match=r"k: expected at most 2, .* got 3"):
         nearest(rows(), rows(), 3, exclude_self=True)
 
 
