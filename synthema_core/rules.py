@@ -36,25 +36,20 @@ class Condition:
 
     def __post_init__(self) -> None:
         _check_bounds(self.low, self.high, f"condition on column '{self.column}'")
-        forms = (
-            self.is_in is not None,
-            self.low is not None or self.high is not None,
-            self.missing is not None,
-        )
-        if sum(forms) != 1:
+        bounded = self.low is not None or self.high is not None
+        forms = sum((self.is_in is not None, bounded, self.missing is not None))
+        if forms != 1:
             raise RuleError(
-                f"condition on column '{self.column}': expected one of: a list of values "
-                "('in'), bounds ('low', "
-                f"'high'), 'missing'; got {sum(forms)} of them."
+                f"condition on column '{self.column}': expected one of: a list of values ('in'), "
+                f"bounds ('low', 'high'), 'missing'; got {forms} of them."
             )
         if self.is_in is None:
             return
         object.__setattr__(self, "is_in", tuple(self.is_in))
         if len({_family(value) for value in self.is_in}) != 1:
             raise RuleError(
-                f"condition on column '{self.column}': expected one or more values of one "
-                "type (text, numbers or "
-                "booleans)."
+                f"condition on column '{self.column}': expected one or more values of one type "
+                "(text, numbers or booleans)."
             )
 
     def expr(self) -> pl.Expr:
@@ -92,20 +87,12 @@ class Condition:
     def from_dict(cls, data: Mapping[str, Any]) -> "Condition":
         """Undo `to_dict`; RuleError on anything else."""
         data = _mapping(data, "condition", {"column", "in", "low", "high", "missing"}, {"column"})
-        listed = data.get("in")
-        if listed is not None and (isinstance(listed, str) or not isinstance(listed, Sequence)):
-            raise RuleError(f"condition on column '{data['column']}': expected a list under 'in'.")
         if not isinstance(data.get("missing"), bool | None):
-            raise RuleError(
-                f"condition on column '{data['column']}': expected true or false under 'missing'."
-            )
-        return cls(
-            _text(data["column"], "condition"),
-            is_in=None if listed is None else tuple(listed),
-            low=data.get("low"),
-            high=data.get("high"),
-            missing=data.get("missing"),
-        )
+            raise RuleError("condition: expected true or false under 'missing'.")
+        values: dict[str, Any] = {k: v for k, v in data.items() if k not in ("column", "in")}
+        if data.get("in") is not None:
+            values["is_in"] = _listed(data["in"], "condition: in")
+        return cls(_text(data["column"], "condition: column"), **values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,12 +266,12 @@ def to_dict(rule: Rule) -> dict[str, Any]:
         if value is None or value == "" or value is False:
             continue
         key = item.metadata.get("key", item.name)
-        if isinstance(value, Condition):
-            value = value.to_dict()
-        elif isinstance(value, tuple):
-            value = [v.to_dict() if isinstance(v, Condition) else v for v in value]
-        out[key] = value
+        out[key] = [_plain(v) for v in value] if isinstance(value, tuple) else _plain(value)
     return out
+
+
+def _plain(value: Any) -> Any:
+    return value.to_dict() if isinstance(value, Condition) else value
 
 
 def from_dict(data: Mapping[str, Any]) -> Rule:
@@ -352,21 +339,16 @@ def _between(column: pl.Expr, low: float | None, high: float | None) -> pl.Expr:
 
 def _bounds_words(low: float | None, high: float | None) -> str:
     if low is None:
-        return f"is at most {high:g}"
-    return f"is at least {low:g}" if high is None else f"is between {low:g} and {high:g}"
+        return f"is at most {high}"
+    return f"is at least {low}" if high is None else f"is between {low} and {high}"
 
 
-def _check_bounds(low: object, high: object, where: str) -> None:
+def _check_bounds(low: Any, high: Any, where: str) -> None:
     for bound in (low, high):
-        if bound is None:
-            continue
-        if (
-            isinstance(bound, bool)
-            or not isinstance(bound, int | float)
-            or not math.isfinite(bound)
-        ):
+        number = isinstance(bound, int | float) and not isinstance(bound, bool)
+        if bound is not None and not (number and math.isfinite(bound)):
             raise RuleError(f"{where}: expected finite numbers as 'low' and 'high'.")
-    if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
+    if low is not None and high is not None and low > high:
         raise RuleError(f"{where}: expected low <= high. Swap them.")
 
 
@@ -377,9 +359,7 @@ def _family(value: object) -> str:
         return "number"
     if isinstance(value, str):
         return "text"
-    raise RuleError(
-        f"condition: expected text, finite numbers or booleans, got {type(value).__name__}."
-    )
+    raise RuleError(f"condition: {type(value).__name__} is no text, finite number or boolean.")
 
 
 def _mapping(data: object, where: str, allowed: set[str], needed: set[str]) -> Mapping[str, Any]:
@@ -399,14 +379,19 @@ def _text(value: object, where: str) -> str:
     return value
 
 
+def _listed(value: object, where: str) -> tuple[Any, ...]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise RuleError(f"{where}: expected a list, got {type(value).__name__}.")
+    return tuple(value)
+
+
 def _field(key: str, value: Any) -> Any:
     if key in ("when", "then"):
         return Condition.from_dict(value)
     if key in ("conditions", "columns"):
-        if isinstance(value, str) or not isinstance(value, Sequence):
-            raise RuleError(f"rule: expected a list under '{key}'.")
+        listed = _listed(value, f"rule: {key}")
         return tuple(
-            Condition.from_dict(v) if key == "conditions" else _text(v, key) for v in value
+            Condition.from_dict(v) if key == "conditions" else _text(v, key) for v in listed
         )
     if key in ("column", "name"):
         return _text(value, f"rule: {key}")

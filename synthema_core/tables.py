@@ -49,8 +49,7 @@ def as_frame(table: object, *, name: str = "table") -> pl.DataFrame:
     if frame.width == 0 or frame.height == 0:
         raise TableError(
             f"{name}: expected at least one row and one column, got {frame.height} x "
-            f"{frame.width}. "
-            "Check the file or the filter that made it."
+            f"{frame.width}. Check the file or the filter that made it."
         )
     _check_names(frame.columns, name)
     frame = frame.with_columns(
@@ -167,9 +166,8 @@ def read(path: str | os.PathLike[str], *, name: str | None = None) -> pl.DataFra
         raise TableError(f"{where}: cannot be read: {error.strerror or 'I/O error'}.") from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise TableError(
-            f"{where}: cannot be read as {suffix[1:]} ({type(error).__name__}): "
-            "truncated, damaged, or of another "
-            "format. Copy it again, or export it once more."
+            f"{where}: cannot be read as {suffix[1:]} ({type(error).__name__}): truncated, "
+            "damaged, or of another format. Copy it again, or export it once more."
         ) from None
     return as_frame(frame, name=where)
 

@@ -32,8 +32,7 @@ def infer(table: object, *, name: str = "") -> Schema:
     if frame.height < 2:
         raise SchemaError(
             f"{name or 'table'}: expected at least two rows to infer a schema from, got "
-            f"{frame.height}. "
-            "Give more rows, or write the schema by hand."
+            f"{frame.height}. Give more rows, or write the schema by hand."
         )
     columns = tuple(decide(look(series, orders.get(series.name, ()))) for series in frame)
     found = find_endpoints(frame, columns)
@@ -75,9 +74,8 @@ def _as_time(column: Column, status: str, values: pl.Series) -> Column:
     negative = int((values < 0).sum() or 0)
     if negative:
         raise SchemaError(
-            f"column '{column.name}': expected times from 0 (its status is '{status}'), "
-            f"got {negative} negative ones. "
-            "Correct them, or set them to missing."
+            f"column '{column.name}': expected times from 0 (its status is '{status}'), got "
+            f"{negative} negative ones. Correct them, or set them to missing."
         )
     zero = int((values == 0).sum() or 0)
     warnings = column.warnings

@@ -101,9 +101,8 @@ def decide(seen: Seen) -> Column:
         rare = int((counts < RARE).sum())
         if rare and seen.n_distinct > 2:
             warnings.append(
-                f"{rare} of {seen.n_distinct} categories hold fewer than {RARE} rows: "
-                "they may point at persons; "
-                "consider merging them"
+                f"{rare} of {seen.n_distinct} categories hold fewer than {RARE} rows: they may "
+                "point at persons; consider merging them"
             )
     return replace(column, dtype=str(dtype), warnings=tuple(warnings), unit=_unit(column))
 

@@ -145,9 +145,8 @@ class Schema:
         for column in self.columns:
             if column.kind == "time" and column.name not in timed:
                 raise SchemaError(
-                    f"column '{column.name}': a time needs an endpoint that names its "
-                    "status column. Add one, or "
-                    "declare it a duration."
+                    f"column '{column.name}': a time needs an endpoint that names its status "
+                    "column. Add one, or declare it a duration."
                 )
         for rule in self.rules:
             for name in rule.columns():
@@ -173,8 +172,7 @@ class Schema:
         if status.kind not in LISTED:
             raise SchemaError(
                 f"{where}: column '{status.name}': expected a status of kind boolean or "
-                "categorical, got "
-                f"'{status.kind}'. Declare it so."
+                f"categorical, got '{status.kind}'. Declare it so."
             )
         if not set(endpoint.event) <= set(status.categories or ()):
             raise SchemaError(

@@ -297,3 +297,12 @@ def test_digest_is_the_same_in_another_process():
     )
     frame = pl.DataFrame({"a": [1, None], "b": ["x", "y"], "c": [0.5, 1.5]})
     assert out.stdout.strip() == digest(frame)
+
+
+def test_a_table_that_needs_another_package_says_which():
+    class Frame:
+        def __arrow_c_stream__(self, requested_schema=None):
+            raise ImportError("pyarrow is absent")
+
+    with pytest.raises(TableError, match=r"needs another package .*pip install pyarrow"):
+        as_frame(Frame())
