@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from synthema_kernels import Rows
 
 from . import columns
 from .columns import Codec, Date, Levels, Ordinal
+from .columns.marginal import Marginal
 from .columns.number import Cells, Number
 from .errors import SchemaError
 from .schema import Schema
@@ -50,12 +51,14 @@ class Variables:
             numeric one.
         levels: Number of levels of each discrete variable.
         state: For each number the place of its states in `discrete`, -1 if it has none.
+        status: For each number the place of its endpoint's status in `discrete`, -1 if it is no such time.
     """
 
     numbers: tuple[str, ...]
     discrete: tuple[str, ...]
     levels: tuple[int, ...]
     state: tuple[int, ...]
+    status: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +127,14 @@ class Encoder:
         numbers = tuple(n for n, c in self.codecs.items() if _number(c))
         sizes = {name: _levels(codec) for name, codec in self.codecs.items()}
         discrete = tuple(name for name, size in sizes.items() if size)
+        place = {name: i for i, name in enumerate(discrete)}
+        status = {e.time: e.status for e in self.schema.endpoints}
         return Variables(
-            numbers,
-            discrete,
-            tuple(sizes[name] for name in discrete),
-            tuple(discrete.index(n) if n in discrete else -1 for n in numbers),
+            numbers=numbers,
+            discrete=discrete,
+            levels=tuple(sizes[name] for name in discrete),
+            state=tuple(place.get(n, -1) for n in numbers),
+            status=tuple(place.get(status.get(n, ""), -1) for n in numbers),
         )
 
     def flow(self, table: pl.DataFrame) -> FlowView:
@@ -201,7 +207,10 @@ class Encoder:
             np.add.at(counts[0], (of_left[i], of_right[j]), violated["violated"].to_numpy())
             np.add.at(counts[1], (of_left[i], of_right[j]), 1)
             never = (counts[0] == counts[1]).astype(np.float32)
-            rows, cols = slice(start[a], start[a] + len(never)), slice(start[b], start[b] + len(never.T))
+            rows, cols = (
+                slice(start[a], start[a] + len(never)),
+                slice(start[b], start[b] + len(never.T)),
+            )
             out[rows, cols] = np.maximum(out[rows, cols], never)
             out[cols, rows] = out[rows, cols].T
         return out
@@ -220,7 +229,20 @@ class Encoder:
         return codec.series(number.values(level, z, tie), name), level  # type: ignore[union-attr]
 
     def _floats(self, table: pl.DataFrame) -> dict[str, Floats]:
-        return {n: c.floats(table[n]) for n, c in self.codecs.items() if not isinstance(c, columns.DiscreteCodec)}
+        return {
+            n: c.floats(table[n])
+            for n, c in self.codecs.items()
+            if not isinstance(c, columns.DiscreteCodec)
+        }
+
+    def marginal(self, name: str) -> Marginal:
+        """The distribution of a numeric column's free values."""
+        number = _number(self.codecs[name])
+        if number is None:
+            raise SchemaError(
+                f"column {name!r}: a {self.schema.column(name).kind} column has no marginal."
+            )
+        return number.marginal
 
     def trace(self, name: str) -> str:
         """One column's way through the house, in a few lines, without any of its values."""
@@ -235,13 +257,21 @@ class Encoder:
         if number is not None:
             pieces = number.marginal
             atoms = int((pieces.left == pieces.right).sum())
-            states = ["a number", *["missing"] * number.missing, *["a fixed value"] * len(number.atoms)]
+            states = [
+                "a number",
+                *["missing"] * number.missing,
+                *["a fixed value"] * len(number.atoms),
+            ]
             states += [f"equal to {tie}" for tie in number.ties]
-            lines.append(f"  flow    number {self.variables.numbers.index(name)}: {atoms} atoms, {len(pieces.left) - atoms} spread pieces")
+            lines.append(
+                f"  flow    number {self.variables.numbers.index(name)}: {atoms} atoms, {len(pieces.left) - atoms} spread pieces"
+            )
             lines.append(f"          first decided: {', '.join(states)}")
         else:
             lines.append(f"  flow    {_levels(codec)} levels, drawn from a softmax")
-        lines.append(f"  table   {type(codec).__name__} back to {spec.dtype or 'the training dtype'}")
+        lines.append(
+            f"  table   {type(codec).__name__} back to {spec.dtype or 'the training dtype'}"
+        )
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -289,7 +319,9 @@ def _targets_first(codecs: Mapping[str, Codec]) -> Iterable[str]:
 
 def _with_ties(codecs: dict[str, Codec], train: pl.DataFrame, schema: Schema) -> dict[str, Codec]:
     """The codecs with columns that often equal each other tied, the smaller to the larger one."""
-    floats = {n: c.floats(train[n]) for n, c in codecs.items() if not isinstance(c, columns.DiscreteCodec)}
+    floats = {
+        n: c.floats(train[n]) for n, c in codecs.items() if not isinstance(c, columns.DiscreteCodec)
+    }
     after = {e.time: e.not_after for e in schema.endpoints}
     # a cap comes before what it caps; among the others the larger comes first, as survival before relapse
     depth = {n: int(after.get(n) is not None) for n in floats}
@@ -299,7 +331,11 @@ def _with_ties(codecs: dict[str, Codec], train: pl.DataFrame, schema: Schema) ->
         number = _number(codecs[name])
         assert number is not None
         values = np.where(np.isin(floats[name], number.atoms), np.nan, floats[name])
-        targets = [t for t in sequence[:place] if isinstance(codecs[t], Date) == isinstance(codecs[name], Date)]
+        targets = [
+            t
+            for t in sequence[:place]
+            if isinstance(codecs[t], Date) == isinstance(codecs[name], Date)
+        ]
         left = np.isfinite(values)
         ties: list[str] = []
         while targets and len(ties) < MAX_TIES:

@@ -61,7 +61,11 @@ class Date:
         instants = ticks.cast(pl.Datetime("us"))
         if self.dtype == "Date":
             return instants.cast(pl.Date)
-        return instants if self.zone is None else instants.dt.replace_time_zone("UTC").dt.convert_time_zone(self.zone)
+        return (
+            instants
+            if self.zone is None
+            else instants.dt.replace_time_zone("UTC").dt.convert_time_zone(self.zone)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; `from_dict` undoes it."""
@@ -80,4 +84,6 @@ class Date:
 
 
 def _microseconds(column: pl.Series) -> pl.Series:
-    return column.cast(pl.Datetime("us") if column.dtype == pl.Date else column.dtype).dt.epoch("us")
+    return column.cast(pl.Datetime("us") if column.dtype == pl.Date else column.dtype).dt.epoch(
+        "us"
+    )

@@ -39,7 +39,9 @@ class Duration:
         del also
         tick = coarsest_tick(column.dt.total_microseconds()) if column.dtype == pl.Duration else 0
         floats = _floats(column, tick)
-        return cls(Number.fit(floats, sentinels=spec.sentinels), str(column.dtype.base_type()), tick)
+        return cls(
+            Number.fit(floats, sentinels=spec.sentinels), str(column.dtype.base_type()), tick
+        )
 
     def with_number(self, number: Number) -> Duration:
         """The same column with another numeric half."""

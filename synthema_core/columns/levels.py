@@ -93,9 +93,7 @@ class Levels:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Levels:
         """Undo `to_dict`."""
-        return cls(
-            tuple(data["known"]), tuple(data["extra"]), bool(data["missing"]), data["dtype"]
-        )
+        return cls(tuple(data["known"]), tuple(data["extra"]), bool(data["missing"]), data["dtype"])
 
 
 def plain(column: pl.Series) -> pl.Series:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 MAX_DECIMALS = 12
-TAIL = np.log([50.0, 10.0, 4.0, 2.0, 1.0])  # an exponential tail has 2, 10, 25, 50, 100 % left there
+TAIL = np.log(
+    [50.0, 10.0, 4.0, 2.0, 1.0]
+)  # an exponential tail has 2, 10, 25, 50, 100 % left there
 FAR = 100.0
 WIDE = 0.01  # a cell narrower than this on the normal scale needs no snapping while drawing
 MAX_WIDE = 512
@@ -106,7 +108,9 @@ class Marginal:
         x = self.left[i] + share * (self.right[i] - self.left[i])
         k, first, last = self._read(x, i)
         value = np.clip(k, first, np.maximum(first, last)) / 10.0 ** self.decimals[i]
-        return np.where(self.left[i] == self.right[i], self.left[i], value) + 0.0  # no negative zero
+        return (
+            np.where(self.left[i] == self.right[i], self.left[i], value) + 0.0
+        )  # no negative zero
 
     def wide(self) -> tuple[Floats, Floats, Floats]:
         """Median and edges on the normal scale of the widest cells, ascending: (cells,) each."""
@@ -159,9 +163,7 @@ def _dusted(values: Floats) -> Floats:
     return np.where(count[inverse] == 1, clean, values)
 
 
-def _tails(
-    values: Floats, point: Floats, count: Ints, step: float
-) -> tuple[Floats, Floats]:
+def _tails(values: Floats, point: Floats, count: Ints, step: float) -> tuple[Floats, Floats]:
     """Offsets of the tails' knots beyond either extreme, farthest first; empty where there is no tail."""
 
     def tail(excess: Floats, count: int, room: float) -> Floats:

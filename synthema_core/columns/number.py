@@ -78,7 +78,9 @@ class Number:
 
     def tied(self, columns: tuple[str, ...], free: Floats) -> Number:
         """The same number with these columns as ties, and the marginal of the values that stay free."""
-        return replace(self, ties=columns, marginal=Marginal.fit(free) if free.size else self.marginal)
+        return replace(
+            self, ties=columns, marginal=Marginal.fit(free) if free.size else self.marginal
+        )
 
     @property
     def levels(self) -> int:
@@ -109,9 +111,7 @@ class Number:
         safe = np.where(present, values, self.low)
         return Cells(*self.marginal.cells(safe), present)
 
-    def values(
-        self, state: NDArray[np.int32], z: Floats, others: Mapping[str, Floats]
-    ) -> Floats:
+    def values(self, state: NDArray[np.int32], z: Floats, others: Mapping[str, Floats]) -> Floats:
         """Undo `states` and `cells`: values from states and points of the normal scale."""
         out = self.marginal.at(z)
         if self.missing:

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 from jax.scipy.special import log_ndtr
 
 from . import spline
-from .rows import NARROW, Layout, MixedRows
+from .rows import NARROW, Layout, MixedRows, bend
 
 if TYPE_CHECKING:
     from jaxtyping import Array, Float, Int, PRNGKeyArray
@@ -61,7 +61,7 @@ class Member:
             first, then the heads of the numbers, head-major.
     """
 
-    position: Int[Array, "variables"]
+    position: Int[Array, variables]
     w1: Float[Array, "hidden features"]
     b1: Float[Array, "hidden 1"]
     w2: Float[Array, "hidden hidden"]
@@ -93,22 +93,22 @@ def masked(member: Member, layout: Layout) -> Member:
     )
 
 
-def hidden_degree(hidden: int, layout: Layout) -> Int[Array, "hidden"]:
+def hidden_degree(hidden: int, layout: Layout) -> Int[Array, hidden]:
     """The last position each hidden unit may see, spread evenly over the order."""
     return jnp.arange(hidden) * layout.variables // hidden
 
 
-def output_variable(layout: Layout) -> Int[Array, "outputs"]:
+def output_variable(layout: Layout) -> Int[Array, outputs]:
     """The variable each output row belongs to."""
     levels = layout.numbers + layout.owner
     return jnp.concatenate([jnp.asarray(levels), jnp.tile(jnp.arange(layout.numbers), HEADS)])
 
 
 def features(rows: MixedRows, layout: Layout) -> Float[Array, "features n"]:
-    """Network inputs: each present number on the normal scale, then one indicator per level."""
-    numbers = jnp.where(rows.present, rows.z, 0.0)
-    levels = (rows.codes[layout.owner] == layout.within[:, None]).astype(numbers.dtype)
-    return jnp.concatenate([numbers, levels])
+    """Network inputs: the bends of each number, 0 where it is absent, then one indicator per level."""
+    numbers = [jnp.where(rows.present, part, 0.0) for part in bend(rows.z)]
+    levels = (rows.codes[layout.owner] == layout.within[:, None]).astype(rows.z.dtype)
+    return jnp.concatenate([*numbers, levels])
 
 
 def forbidden_levels(
@@ -159,14 +159,14 @@ def log_prob(
     *,
     dropout: float = 0.0,
     key: PRNGKeyArray | None = None,
-) -> Float[Array, "n"]:
+) -> Float[Array, n]:
     """Log-probability in nats of each row: the mass of its cells and levels, which sums to one over all rows."""
     inputs = features(rows, layout)
     member = masked(member, layout)
     logits, heads = conditionals(member, inputs, layout, dropout=dropout, key=key)
     total = jnp.zeros(inputs.shape[1], inputs.dtype)
     if layout.levels:
-        levels = inputs[layout.numbers :]
+        levels = inputs[layout.bends :]
         logits = logits - forbidden_levels(structure, member, levels, layout)
         belongs = jnp.asarray(layout.owner == jnp.arange(len(layout.levels))[:, None], logits.dtype)
         total += (levels * logits).sum(0) - jnp.log(belongs @ jnp.exp(logits)).sum(0)

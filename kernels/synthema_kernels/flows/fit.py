@@ -94,7 +94,7 @@ def _loss(member: Member, structure: Structure, rows: MixedRows, layout: Layout)
 @partial(jax.jit, static_argnames=("layout", "settings"), donate_argnames=("carry",))
 def _stretch(
     carry: _Carry,
-    position: Int[Array, "variables"],
+    position: Int[Array, variables],
     structure: Structure,
     train: MixedRows,
     held_out: MixedRows,
@@ -184,6 +184,4 @@ def fit(
         if int(carry.step) - int(carry.best_step) >= settings.patience * settings.every:
             break
     best = jax.tree.map(np.asarray, carry.best)
-    return Fitted(
-        replace(member, **best), int(carry.best_step), tuple(curves[0]), tuple(curves[1])
-    )
+    return Fitted(replace(member, **best), int(carry.best_step), tuple(curves[0]), tuple(curves[1]))

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from .rows import Layout
@@ -14,25 +16,33 @@ if TYPE_CHECKING:
 Family = Literal["numbers_first", "mixed"]
 
 
-def draw(layout: Layout, family: Family, rng: np.random.Generator) -> NDArray[np.int32]:
+def draw(
+    layout: Layout, family: Family, leads: Sequence[int], rng: np.random.Generator
+) -> NDArray[np.int32]:
     """A random place for each variable; the state of a number always stands just before the number.
 
     Args:
         layout: The variables.
         family: "numbers_first" puts every number before the levels that often derive from it; "mixed"
             shuffles everything.
+        leads: For each number the discrete variable that is drawn before it in either family, or -1: the
+            status of a time, since times of events and of censoring are two simple distributions.
         rng: Source of the shuffle.
 
     Returns:
         (variables,) position of each variable.
     """
-    states = {s for s in layout.state if s >= 0}
-    numbers = [
-        [layout.numbers + s, j] if s >= 0 else [j] for j, s in enumerate(layout.state)
-    ]
-    others = [[layout.numbers + c] for c in range(len(layout.levels)) if c not in states]
+    placed: set[int] = set()
+
+    def block(number: int) -> list[int]:
+        before = [c for c in (leads[number], layout.state[number]) if c >= 0 and c not in placed]
+        placed.update(before)
+        return [*(layout.numbers + c for c in before), number]
+
+    numbers = [block(int(j)) for j in rng.permutation(layout.numbers)]
+    others = [[layout.numbers + c] for c in range(len(layout.levels)) if c not in placed]
     if family == "numbers_first":
-        blocks = [*_shuffled(numbers, rng), *_shuffled(others, rng)]
+        blocks = [*numbers, *_shuffled(others, rng)]
     else:
         blocks = _shuffled(numbers + others, rng)
     order = [variable for block in blocks for variable in block]

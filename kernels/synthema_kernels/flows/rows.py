@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jaxtyping import Array, Bool, Float, Int
 
 FAR = 100.0  # stands for infinity at the open edge of the outermost cells: its normal tail is exactly 0
+KNOTS = (-1.0, 0.0, 1.0)  # where a number's effect on what follows may bend
 NARROW = 0.02  # below this width a cell's mass is density times width, to a relative error of 2e-5
 
 
@@ -41,7 +42,7 @@ class MixedRows:
     log_width: Float[Array, "p n"]
     present: Bool[Array, "p n"]
 
-    def take(self, index: Int[Array, "m"]) -> MixedRows:
+    def take(self, index: Int[Array, m]) -> MixedRows:
         """The rows at `index`."""
         return jax.tree.map(lambda leaf: leaf[:, index], self)
 
@@ -74,8 +75,13 @@ class Layout:
 
     @property
     def features(self) -> int:
-        """How many inputs the network has: one per number, one per level."""
-        return self.numbers + self.width
+        """How many inputs the network has: the bends of every number, one per level."""
+        return self.bends + self.width
+
+    @property
+    def bends(self) -> int:
+        """How many inputs come from numbers: each itself, then its hinges, hinge-major."""
+        return self.numbers * (1 + len(KNOTS))
 
     @property
     def starts(self) -> np.ndarray:
@@ -95,4 +101,10 @@ class Layout:
     @property
     def feature_variable(self) -> np.ndarray:
         """(features,) variable each network input comes from."""
-        return np.concatenate([np.arange(self.numbers), self.numbers + self.owner]).astype(np.int32)
+        numbers = np.tile(np.arange(self.numbers), 1 + len(KNOTS))
+        return np.concatenate([numbers, self.numbers + self.owner]).astype(np.int32)
+
+
+def bend(z: Array) -> list[Array]:
+    """A number and its hinges max(0, z - knot): a piecewise-linear embedding. NumPy or JAX."""
+    return [z, *(((z - knot) + abs(z - knot)) / 2 for knot in KNOTS)]

@@ -12,7 +12,7 @@ from jax.scipy.special import ndtri
 
 from . import spline
 from .density import FORBIDDEN, HEADS, LOGIT_BOUND, Member, Structure, log_scale, masked
-from .rows import Layout
+from .rows import Layout, bend
 
 if TYPE_CHECKING:
     from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
@@ -33,10 +33,8 @@ class _State(NamedTuple):
 
 
 @partial(jax.jit, static_argnames=("layout", "n"))
-def sample(
-    member: Member, structure: Structure, key: PRNGKeyArray, layout: Layout, n: int
-) -> Draw:
-    """n rows from one member.
+def sample(member: Member, structure: Structure, key: PRNGKeyArray, layout: Layout, n: int) -> Draw:
+    """N rows from one member.
 
     Runs in the precision of `member`'s weights. In float64 two machines draw the same rows: what differs
     between their arithmetic is far below the width of any cell.
@@ -54,7 +52,7 @@ def sample(
     member = masked(member, layout)
     kind = member.b1.dtype
     pad = max(layout.levels, default=1)
-    p, q = layout.numbers, len(layout.levels)
+    p, q, b = layout.numbers, len(layout.levels), layout.bends
     order = jnp.argsort(member.position)
     tiny = jnp.finfo(kind).tiny
     uniforms = jax.random.uniform(key, (layout.variables, n), kind, minval=tiny, maxval=1.0)
@@ -80,16 +78,16 @@ def sample(
         rows = starts[c] + jnp.arange(pad)
         real = (jnp.arange(pad) < sizes[c])[:, None]
         logits = jnp.clip(slope(hidden, state.inputs, rows), -LOGIT_BOUND, LOGIT_BOUND)
-        logits -= FORBIDDEN * jnp.minimum(forbid[rows] @ state.inputs[p:], 1.0)
+        logits -= FORBIDDEN * jnp.minimum(forbid[rows] @ state.inputs[b:], 1.0)
         weight = jnp.where(real, jnp.exp(logits), 0.0)
         below = jnp.cumsum(weight, axis=0)
         code = jnp.minimum((below <= u * below[-1]).sum(0), sizes[c] - 1).astype(jnp.int32)
         chosen = (jnp.arange(pad)[:, None] == code).astype(kind)
-        old = lax.dynamic_slice_in_dim(state.inputs, p + starts[c], pad)
+        old = lax.dynamic_slice_in_dim(state.inputs, b + starts[c], pad)
         inputs = lax.dynamic_update_slice_in_dim(
-            state.inputs, jnp.where(real, chosen, old), p + starts[c], 0
+            state.inputs, jnp.where(real, chosen, old), b + starts[c], 0
         )
-        weights = lax.dynamic_slice_in_dim(first, p + starts[c], pad, axis=1)
+        weights = lax.dynamic_slice_in_dim(first, b + starts[c], pad, axis=1)
         return _State(inputs, state.hidden + weights @ chosen, state.codes.at[c].set(code))
 
     def number(state: _State, hidden: Array, variable: Array, u: Array) -> _State:
@@ -99,10 +97,11 @@ def sample(
         cell = jnp.searchsorted(structure.cell_low[variable], z, side="right") - 1
         in_cell = (cell >= 0) & (z < structure.cell_high[variable, cell])
         z = jnp.where(in_cell, structure.cell_z[variable, cell], z).astype(kind)
-        gate = state.inputs[p + starts[states[variable]]] > 0
-        z = jnp.where((states[variable] < 0) | gate, z, 0.0)
-        inputs = state.inputs.at[variable].set(z)
-        return _State(inputs, state.hidden + first[:, variable, None] * z, state.codes)
+        gate = (states[variable] < 0) | (state.inputs[b + starts[states[variable]]] > 0)
+        parts = jnp.stack([jnp.where(gate, part, 0.0) for part in bend(z)])
+        where = variable + p * jnp.arange(len(parts))
+        inputs = state.inputs.at[where].set(parts)
+        return _State(inputs, state.hidden + first[:, where] @ parts, state.codes)
 
     def step(state: _State, variable: Array) -> tuple[_State, None]:
         hidden = jax.nn.relu(member.w2 @ jax.nn.relu(state.hidden) + member.b2)
@@ -119,6 +118,6 @@ def sample(
         jnp.zeros((q, n), jnp.int32),
     )
     drawn, _ = lax.scan(step, empty, order)
-    gates = drawn.inputs[p + starts[states[:-1]]] > 0 if p else jnp.zeros((0, n), bool)
+    gates = drawn.inputs[b + starts[states[:-1]]] > 0 if p else jnp.zeros((0, n), bool)
     present = (states[:-1, None] < 0) | gates
     return Draw(drawn.codes, drawn.inputs[:p], present)

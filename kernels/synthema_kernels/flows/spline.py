@@ -37,12 +37,12 @@ class _Bin(NamedTuple):
     slope_right: Array
 
 
-def identity_parameters() -> Float[Array, "PARAMETERS"]:
+def identity_parameters() -> Float[Array, PARAMETERS]:
     """Raw parameters whose spline is the identity."""
     return jnp.zeros(PARAMETERS).at[2 * BINS :].set(UNIT_SLOPE)
 
 
-def _knots(raw: Float[Array, "BINS *shape"]) -> tuple[Array, Array]:
+def _knots(raw: Float[Array, BINS * shape]) -> tuple[Array, Array]:
     """Left ends and sizes of the bins from unconstrained sizes."""
     share = MIN_WIDTH + (1.0 - MIN_WIDTH * BINS) * jax.nn.softmax(raw, axis=0)
     size = 2.0 * BOUND * share
@@ -70,7 +70,7 @@ def _bin(point: Array, parameters: Array, *, inverse: bool) -> _Bin:
 
 
 def forward(
-    x: Float[Array, "*shape"], parameters: Float[Array, "PARAMETERS *shape"]
+    x: Float[Array, "*shape"], parameters: Float[Array, PARAMETERS * shape]
 ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
     """Value and log-derivative of the spline at `x`."""
     inside = jnp.abs(x) < BOUND
@@ -87,7 +87,7 @@ def forward(
 
 
 def inverse(
-    y: Float[Array, "*shape"], parameters: Float[Array, "PARAMETERS *shape"]
+    y: Float[Array, "*shape"], parameters: Float[Array, PARAMETERS * shape]
 ) -> Float[Array, "*shape"]:
     """The point that `forward` maps to `y`."""
     inside = jnp.abs(y) < BOUND

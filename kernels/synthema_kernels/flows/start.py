@@ -12,7 +12,7 @@ import numpy as np
 
 from . import spline
 from .density import HEADS, Member
-from .rows import Layout
+from .rows import Layout, bend
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,9 +80,9 @@ def copula_member(
 
 
 def _features(rows: MixedRows, layout: Layout) -> NDArray[np.float64]:
-    numbers = np.where(np.asarray(rows.present), np.asarray(rows.z), 0.0)
+    numbers = [np.where(np.asarray(rows.present), part, 0.0) for part in bend(np.asarray(rows.z))]
     levels = np.asarray(rows.codes)[layout.owner] == layout.within[:, None]
-    return np.concatenate([numbers, levels]).astype(np.float64)
+    return np.concatenate([*numbers, levels]).astype(np.float64)
 
 
 def _ridge(

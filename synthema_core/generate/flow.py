@@ -1,0 +1,330 @@
+"""FlowGenerator: an ensemble of autoregressive mixed flows behind `fit`, `sample` and `log_prob`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from tqdm import tqdm
+
+from .. import tables
+from ..encoding import Encoder, FlowView
+from ..errors import MissingExtra, SynthemaError, TableError
+from .conditions import Wanted
+from .model import Model
+from .redraw import redraw
+
+try:
+    import jax
+
+    from synthema_kernels import flows
+except ImportError as error:  # pragma: no cover - needs an environment without the extra
+    raise MissingExtra(
+        "FlowGenerator needs the flows extra. Run: pip install 'synthema-core[flows]'"
+    ) from error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from ..schema import Schema
+
+MIN_ROWS = 50
+CHUNK = 512  # rows drawn at once by one member: one compiled program whatever the number asked for
+HELD_OUT = 0.15
+
+
+class FlowGenerator:
+    """Synthetic patients from an ensemble of autoregressive normalizing flows on mixed columns.
+
+    Every column's conditional is exact: numbers have the mass of the cell they were recorded in, everything
+    else (categories, missingness, limits, ties between columns) is a level with a probability. Levels that a
+    rule forbids have none; what remains of the rules is met by redrawing whole rows.
+
+    Attributes set by `fit`: `model_`.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        members: int = 4,
+        hidden: int = 96,
+        steps: int = 1500,
+        dropout: float = 0.3,
+        ridge: float = 1.0,
+        orders: flows.Family = "numbers_first",
+        progress: bool | None = None,
+    ) -> None:
+        """Choose the training; nothing is computed.
+
+        Args:
+            seed: Of folds, orders, weights, batches. Same seed, same model on the same platform.
+            members: Networks in the ensemble, each with its own order and validation fold.
+            hidden: Width of the two hidden layers of each.
+            steps: Most optimizer steps of each.
+            dropout: Share of hidden units left out in training.
+            ridge: Penalty of the regressions that training starts from, in rows per feature.
+            orders: "numbers_first" reads numbers before the categories that often derive from them;
+                "mixed" reads in any order.
+            progress: Show a progress bar; None shows it on a terminal only.
+        """
+        self.seed = seed
+        self.members = members
+        self.hidden = hidden
+        self.steps = steps
+        self.dropout = dropout
+        self.ridge = ridge
+        self.orders = orders
+        self.progress = progress
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002 - scikit-learn's signature
+        """The settings by name, as in scikit-learn."""
+        del deep
+        names = ("seed", "members", "hidden", "steps", "dropout", "ridge", "orders", "progress")
+        return {name: getattr(self, name) for name in names}
+
+    def set_params(self, **params: Any) -> FlowGenerator:
+        """Change settings by name, as in scikit-learn."""
+        for name, value in params.items():
+            if name not in self.get_params():
+                raise SynthemaError(
+                    f"parameter {name!r}: unknown. Use one of {sorted(self.get_params())}."
+                )
+            setattr(self, name, value)
+        return self
+
+    @property
+    def model(self) -> Model:
+        """The fitted model.
+
+        Raises:
+            SynthemaError: Before `fit`.
+        """
+        fitted: Model | None = getattr(self, "model_", None)
+        if fitted is None:
+            raise SynthemaError("FlowGenerator: not fitted yet. Call fit(train, schema) first.")
+        return fitted
+
+    def fit(self, train: object, schema: Schema) -> FlowGenerator:
+        """Learn the joint distribution of the modelled columns.
+
+        Args:
+            train: Any Arrow table with the schema's columns, at least 50 rows.
+            schema: What the columns are, their endpoints and rules.
+
+        Returns:
+            The generator itself.
+
+        Raises:
+            TableError: If the table is too small.
+            SchemaError: If the table and the schema disagree.
+        """
+        started = time.perf_counter()
+        frame = tables.as_frame(train, name="train")
+        if frame.height < MIN_ROWS:
+            raise TableError(
+                f"train: expected at least {MIN_ROWS} rows, got {frame.height}. A density of so few patients "
+                "would be their copy; use more rows."
+            )
+        encoder = Encoder.fit(frame, schema)
+        layout = _layout(encoder)
+        structure = _structure(encoder, frame.height)
+        rows = _mixed(encoder.flow(frame))
+        settings = flows.Settings(
+            steps=self.steps,
+            dropout=self.dropout,
+            batch=int(np.clip(frame.height // 8, 64, 256)),
+        )
+        with tqdm(
+            total=self.members * self.steps,
+            desc="fit",
+            unit="step",
+            disable=None if self.progress is None else not self.progress,
+        ) as bar:
+
+            def train_member(seeds: np.random.SeedSequence) -> flows.Fitted:
+                rng = np.random.default_rng(seeds)
+                held, kept = _fold(frame.height, rng)
+                start = flows.copula_member(
+                    rows.take(kept),
+                    layout,
+                    flows.draw_order(layout, self.orders, encoder.variables.status, rng),
+                    hidden=self.hidden,
+                    ridge=self.ridge,
+                    rng=rng,
+                )
+                return flows.fit(
+                    start,
+                    structure,
+                    rows.take(kept),
+                    rows.take(held),
+                    layout,
+                    settings,
+                    key=jax.random.key(int(rng.integers(2**31))),
+                    on_steps=bar.update,
+                )
+
+            seeds = np.random.SeedSequence(self.seed).spawn(self.members)
+            with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+                fitted = list(pool.map(train_member, seeds))
+        record = {
+            "settings": {**asdict(settings), **self.get_params()},
+            "rows": frame.height,
+            "seconds": time.perf_counter() - started,
+            "best_step": [f.best_step for f in fitted],
+            "train": [f.train for f in fitted],
+            "validation": [f.validation for f in fitted],
+            "versions": {"jax": jax.__version__, "python": platform.python_version()},
+            "device": jax.devices()[0].device_kind,
+        }
+        self.model_ = Model(
+            encoder=encoder,
+            layout=layout,
+            structure=structure,
+            members=tuple(f.member for f in fitted),
+            record=record,
+        )
+        return self
+
+    def log_prob(self, table: object) -> NDArray[np.float64]:
+        """Log-probability of each row in nats, under the ensemble's mixture.
+
+        A number contributes the mass of the cell it was recorded in, so that the probabilities of all
+        possible rows sum to one; a level never seen in training contributes 1 / (2 n + 2). Rows that break a
+        rule are not excluded from the sum.
+
+        Args:
+            table: Any Arrow table with the schema's columns.
+
+        Returns:
+            (n,) nats.
+        """
+        model = self.model
+        rows = _mixed(model.encoder.flow(tables.as_frame(table, name="table")))
+        each = np.stack(
+            [
+                np.asarray(_log_prob(member, model.structure, rows, model.layout), np.float64)
+                for member in model.members
+            ]
+        )
+        return np.asarray(np.logaddexp.reduce(each, axis=0) - np.log(len(each)))
+
+    def sample(self, n: int, *, seed: int, where: Mapping[str, Any] | None = None) -> pl.DataFrame:
+        """Draw synthetic patients; none of them breaks a rule of the schema.
+
+        Args:
+            n: How many.
+            seed: Of the draw. Same model and seed, same rows, on any machine.
+            where: Conditions every row must meet, by column: a value, a list of values, a pair
+                `(low, high)` of bounds included, or None for missing.
+
+        Returns:
+            A table with the schema's modelled columns, in the training table's dtypes.
+
+        Raises:
+            RuleError: If the rules and conditions accept too few draws to go on.
+            SchemaError: If `where` names an unknown column or category.
+        """
+        model = self.model
+        wanted = Wanted.of(where or {}, model.encoder.schema)
+        exact = [_in_double(member) for member in model.members]
+        with jax.enable_x64(True):
+            key = jax.random.key(seed)
+
+        def draw(turn: int) -> pl.DataFrame:
+            """One chunk from every member, taken in turn."""
+            with jax.enable_x64(True):
+                keys = jax.random.split(jax.random.fold_in(key, turn), len(exact))
+                structure = _in_double(model.structure)
+                drawn = [
+                    flows.sample(member, structure, k, model.layout, CHUNK)
+                    for member, k in zip(exact, keys, strict=True)
+                ]
+                codes = np.stack([np.asarray(d.codes) for d in drawn], axis=2)
+                z = np.stack([np.asarray(d.z) for d in drawn], axis=2)
+            total = CHUNK * len(exact)
+            return model.encoder.table(codes.reshape(-1, total), z.reshape(-1, total))
+
+        return redraw(draw, n, model.encoder.schema.all_rules, wanted)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the model file: safetensors with a JSON header, no pickle."""
+        from .model_file import write
+
+        return write(self.model, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> FlowGenerator:
+        """Read a model file.
+
+        Raises:
+            ModelFileError: If the file is corrupt, foreign or of another version.
+        """
+        from .model_file import read
+
+        model = read(path)
+        settings = model.record["settings"]
+        generator = cls(**{name: settings[name] for name in cls(seed=0).get_params()})
+        generator.model_ = model
+        return generator
+
+
+_log_prob = jax.jit(flows.log_prob, static_argnames=("layout",))
+
+
+def _fold(n: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    order = rng.permutation(n)
+    cut = max(20, int(HELD_OUT * n))
+    return order[:cut], order[cut:]
+
+
+def _layout(encoder: Encoder) -> flows.Layout:
+    variables = encoder.variables
+    return flows.Layout(len(variables.numbers), variables.levels, variables.state)
+
+
+def _structure(encoder: Encoder, n: int) -> flows.Structure:
+    """Certainties of the schema and the wide cells of every number."""
+    wide = [encoder.marginal(name).wide() for name in encoder.variables.numbers]
+    size = max((len(z) for z, _, _ in wide), default=0) + 1
+
+    def padded(part: int) -> NDArray[np.float32]:
+        rows = [np.pad(w[part], (0, size - len(w[part])), constant_values=np.inf) for w in wide]
+        return np.stack(rows).astype(np.float32) if rows else np.empty((0, size), np.float32)
+
+    return flows.Structure(
+        forbid=encoder.forbidden(),
+        cell_low=padded(1),
+        cell_high=padded(2),
+        cell_z=padded(0),
+        log_unseen=np.float32(-np.log(2.0 * n + 2.0)),
+    )
+
+
+def _mixed(view: FlowView) -> flows.MixedRows:
+    cells = view.cells
+    return flows.MixedRows(
+        codes=view.codes,
+        z=cells.z.astype(np.float32),
+        low=cells.low.astype(np.float32),
+        high=cells.high.astype(np.float32),
+        log_width=cells.log_width.astype(np.float32),
+        present=cells.present,
+    )
+
+
+def _in_double(tree: Any) -> Any:
+    """The same weights in float64: what differs between machines is then far below any cell's width."""
+    return jax.tree.map(
+        lambda leaf: np.asarray(leaf, np.float64) if np.asarray(leaf).dtype == np.float32 else leaf,
+        tree,
+    )

@@ -1,0 +1,32 @@
+"""A fitted ensemble of flows, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from synthema_kernels import flows
+
+    from ..encoding import Encoder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """Everything that a model file holds.
+
+    Attributes:
+        encoder: How tables are read and written.
+        layout: The variables of the flow.
+        structure: Certainties and wide cells.
+        members: The networks, each with its order.
+        record: How training went: settings, curves, best steps, seed, versions, seconds.
+    """
+
+    encoder: Encoder
+    layout: flows.Layout
+    structure: flows.Structure
+    members: tuple[flows.Member, ...]
+    record: Mapping[str, Any]
