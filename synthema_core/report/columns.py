@@ -63,7 +63,7 @@ def picture(shape: ColumnShape, *, key: str) -> Picture:
 def published(shape: ColumnShape) -> ColumnShape:
     """The same column with rare groups pooled, for files that travel."""
     if shape.edges is None:
-        bars = pool_categories(shape.labels or (), shape.real, shape.synthetic, n_real=shape.n_real)
+        bars = _pooled(shape, shape.labels or (), shape.real, shape.synthetic)
         return replace(shape, labels=bars.labels, real=bars.real, synthetic=bars.synthetic)
     bins = pool_tails(shape.edges, shape.real, shape.synthetic, n_real=shape.n_real)
     return replace(shape, edges=bins.edges, real=bins.real, synthetic=bins.synthetic)
@@ -75,7 +75,14 @@ def _bars(shape: ColumnShape) -> Bars:
         labels = (*labels, MISSING)
         real = np.append(real, shape.missing_real)
         synthetic = np.append(synthetic, shape.missing_synthetic)
-    return pool_categories(labels, real, synthetic, n_real=shape.n_real)
+    return _pooled(shape, labels, real, synthetic)
+
+
+def _pooled(
+    shape: ColumnShape, labels: tuple[str, ...], real: np.ndarray, synthetic: np.ndarray
+) -> Bars:
+    ordered = shape.kind in ("ordinal", "boolean")
+    return pool_categories(labels, real, synthetic, n_real=shape.n_real, ordered=ordered)
 
 
 def _rows(labels: tuple[str, ...], shown: Bars | Bins) -> list[tuple[str, str, str]]:

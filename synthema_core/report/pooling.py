@@ -34,7 +34,12 @@ class Bins:
 
 
 def pool_categories(
-    labels: tuple[str, ...], real: np.ndarray, synthetic: np.ndarray, *, n_real: int
+    labels: tuple[str, ...],
+    real: np.ndarray,
+    synthetic: np.ndarray,
+    *,
+    n_real: int,
+    ordered: bool = False,
 ) -> Bars:
     """Keep categories of `FLOOR` real rows or more, most frequent first; pool the others.
 
@@ -43,10 +48,12 @@ def pool_categories(
         real: (k,) shares of the real rows.
         synthetic: (k,) shares of the synthetic rows.
         n_real: Real rows behind the shares.
+        ordered: Keep the order given, which means something.
     """
     counts = np.rint(np.asarray(real, float) * n_real).astype(int)
     common = counts >= FLOOR
-    order = [i for i in np.argsort(-counts, kind="stable") if common[i]]
+    ranked = range(len(counts)) if ordered else np.argsort(-counts, kind="stable")
+    order = [i for i in ranked if common[i]]
     names = [labels[i] for i in order]
     shares, twins, kept = real[order], synthetic[order], counts[order]
     if not common.all():
