@@ -98,6 +98,7 @@ def auc(positives: NDArray[np.floating[Any]], negatives: NDArray[np.floating[Any
     m, n = len(positives), len(negatives)
     if m == 0 or n == 0:
         return EMPTY
+    positives, negatives = np.sort(positives), np.sort(negatives)  # same bits in any row order
     ranks = midranks(np.concatenate([positives, negatives]))
     # For each row, the share of the other side that it beats: DeLong's structural components.
     beaten = (ranks[:m] - midranks(positives)) / n

@@ -111,9 +111,11 @@ def _out_of_fold(
     tested = np.zeros(len(rows), dtype=np.bool_)
     with threadpool_limits(limits=1):
         for k in range(FOLDS):
+            seen = rows[fold != k]
+            seen[:, np.isnan(seen).all(axis=0)] = 0  # scikit-learn cannot bin a column of nothing
             model = HistGradientBoostingClassifier(
                 categorical_features=categorical, early_stopping=False, random_state=k
-            ).fit(rows[fold != k], is_synthetic[fold != k])
+            ).fit(seen, is_synthetic[fold != k])
             held = np.flatnonzero(fold == k)
             scores[held] = model.decision_function(rows[held])
             some = np.sort(rng.permutation(held)[:SHUFFLED])
@@ -121,7 +123,7 @@ def _out_of_fold(
             # Stacked, as one call on many rows costs far less than many calls.
             size = max(1, BATCH // len(some))
             for start in range(0, rows.shape[1], size):
-                block = range(start, min(start + size, rows.shape[1]))
+                block = np.arange(start, min(start + size, rows.shape[1]))
                 changed = np.stack([rows[some]] * len(block))
                 for place, j in enumerate(block):
                     changed[place, :, j] = changed[place, rng.permutation(len(some)), j]

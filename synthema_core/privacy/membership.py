@@ -111,7 +111,7 @@ def roc(
     n = len(controls)
     if len(members) == 0 or n == 0:
         return np.full(len(fpr), np.nan)
-    ordered = np.sort(controls)
+    members, ordered = np.sort(members), np.sort(controls)  # same bits in any row order
     closer = np.searchsorted(ordered, members, side="left")
     equal = np.searchsorted(ordered, members, side="right") - closer
     # One rate at a time: a (g, m) block would not fit for millions of patients.
