@@ -24,7 +24,10 @@ PACKAGES = {
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 LONGEST = 400
-LONG: dict[str, str] = {}  # path from the root -> why it may be longer; none may so far
+LONG = {  # path from the root -> why it may be longer
+    "tests/core/test_report.py": "one audit, rendered once, is asked every question about the page",
+    "tests/core/test_schema.py": "a case per kind of column, and a case per sentence of an error",
+}
 
 # import name -> distribution name, where they differ
 DISTRIBUTION = {"sklearn": "scikit-learn"}

@@ -38,7 +38,7 @@ def name_of(path: Path) -> str:
 
 
 def blocks(path: Path) -> list[str]:
-    return [code for code in FENCE.findall(path.read_text()) if "--8<--" not in code]
+    return FENCE.findall(path.read_text())
 
 
 def resolve(dotted: str) -> object:
