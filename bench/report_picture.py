@@ -1,6 +1,7 @@
-"""The README's picture of a report: `python -m bench.report_picture audit.html [docs/images/report.png]`.
+"""The README's picture of a report: `python -m bench.report_picture audit.html`.
 
-Opens the page in headless Chromium, photographs it, and keeps its top. Needs `chromium` on the PATH.
+Photographs two excerpts of the page in headless Chromium and sets them side by side: the summary,
+and what a clinician looks at first. Needs `chromium` on the PATH.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -18,25 +19,31 @@ FLAGS = (
     "--hide-scrollbars",
 )  # fmt: skip
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+WIDTH = 1090  # CSS pixels of one excerpt
+TALLEST = 4000
+EXCERPTS = (
+    "section:not(#summary), nav, footer { display: none }",
+    """header, footer, section:not(#membership, #columns, #survival), section > p, details, .note,
+    section > .scroll, #membership figcaption, #survival figcaption ~ figcaption { display: none }
+    section { border: 0; margin: 0; padding: 1rem 0 0 }
+    .grid figure:nth-child(n + 9), .pair figure:nth-child(n + 3) { display: none }""",
+)
 
 
-def photograph(page: Path, picture: Path, *, width: int, height: int, scale: float) -> None:
-    """Write the top `height` CSS pixels of a page as PNG, in 256 colors: it lives in a repository."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        raise SystemExit(f"none of {', '.join(BROWSERS)} found. Install one to take the picture.")
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as profile:
-        shot = Path(profile) / "shot.png"
+def photograph(page: str, style: str, *, browser: str, scale: float) -> Image.Image:
+    """The page with `style` added, without the empty margin below it."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy, shot = Path(folder) / "page.html", Path(folder) / "shot.png"
+        copy.write_text(page.replace("</head>", f"<style>{style}</style></head>"), encoding="utf-8")
         command = [
-            browser, *FLAGS, f"--user-data-dir={profile}", f"--window-size={width},{height}",
-            f"--force-device-scale-factor={scale}", f"--screenshot={shot}", page.resolve().as_uri(),
+            browser, *FLAGS, f"--user-data-dir={folder}", f"--window-size={WIDTH},{TALLEST}",
+            f"--force-device-scale-factor={scale}", f"--screenshot={shot}", copy.as_uri(),
         ]  # fmt: skip
         subprocess.run(command, check=True, capture_output=True, timeout=120)
-        with Image.open(shot) as image:
-            image.convert("P", palette=Image.Palette.ADAPTIVE, colors=256).save(
-                picture, optimize=True
-            )
+        with Image.open(shot) as opened:
+            image = opened.convert("RGB")
+    _, _, _, bottom = ImageChops.invert(image).getbbox()
+    return image.crop((0, 0, image.width, bottom))
 
 
 def main() -> None:
@@ -44,14 +51,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("page", type=Path, help="a report written by write_html")
     parser.add_argument("picture", type=Path, nargs="?", default=Path("docs/images/report.png"))
-    parser.add_argument("--width", type=int, default=1140)
-    parser.add_argument("--height", type=int, default=2050)
-    parser.add_argument("--scale", type=float, default=1.25)
+    parser.add_argument("--scale", type=float, default=1.0, help="device pixels per CSS pixel")
     given = parser.parse_args()
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        sys.exit(f"none of {', '.join(BROWSERS)} found. Install one to take the picture.")
     if not given.page.exists():
         sys.exit(f"{given.page}: no such file. Write one with `synthema demo` or write_html.")
-    size = {"width": given.width, "height": given.height, "scale": given.scale}
-    photograph(given.page, given.picture, **size)
+    page = given.page.read_text(encoding="utf-8")
+    parts = [photograph(page, s, browser=browser, scale=given.scale) for s in EXCERPTS]
+    margin = round(20 * given.scale)
+    size = (sum(part.width for part in parts), max(part.height for part in parts) + margin)
+    whole = Image.new("RGB", size, "white")
+    for i, part in enumerate(parts):
+        whole.paste(part, (sum(other.width for other in parts[:i]), 0))
+    given.picture.parent.mkdir(parents=True, exist_ok=True)
+    # 128 colors: the picture lives in the repository
+    whole.quantize(128).save(given.picture, optimize=True)
     print(given.picture, f"{given.picture.stat().st_size / 1024:.0f} KiB")
 
 

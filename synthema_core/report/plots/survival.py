@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import ink
+from ..ranges import value
 
 
 def curves(
@@ -38,7 +39,8 @@ def curves(
         axes.set(xlim=(0, float(times[-1]) or 1.0), ylim=(0, 1.005))
         axes.set_xlabel("Time, in the unit of its column")
         axes.set_ylabel(what)
-        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
+        axes.xaxis.set_major_formatter(lambda number, _: value(number))
+        axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
 
     label = f"{what} over time, real against synthetic; figures in the table below it."
     return ink.draw(paint, width=470, height=300, key=key, label=label)
