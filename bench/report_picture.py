@@ -42,8 +42,8 @@ def photograph(page: str, style: str, *, browser: str, scale: float) -> Image.Im
         subprocess.run(command, check=True, capture_output=True, timeout=120)
         with Image.open(shot) as opened:
             image = opened.convert("RGB")
-    _, _, _, bottom = ImageChops.invert(image).getbbox()
-    return image.crop((0, 0, image.width, bottom))
+    inked = ImageChops.invert(image).getbbox()
+    return image.crop((0, 0, image.width, inked[3])) if inked else image
 
 
 def main() -> None:

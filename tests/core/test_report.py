@@ -213,9 +213,8 @@ PAGES = {
     "leak": {"auc": 0.58},
     "copy": {"auc": 1},
     "no holdout": {"holdout": False},
-    "simulated": {"name": "Simulated AML cohort"},
+    "simulated": {"name": "Simulated AML cohort", "columns": ("a", "b")},
     "awkward names": {"columns": ("a <b>&'\"</b>", "cost_$x$", "Größe [cm]", "x" * 90)},
-    "two columns": {"columns": ("a", "b")},
 }
 
 
