@@ -12,7 +12,7 @@ help:
 	@echo "make demo    fit, sample and audit the simulated cohort; prints the path of the report"
 	@echo "make test    the tests"
 	@echo "make check   linter, formatter, types, import directions"
-	@echo "make bench   the figures of the README, on real tables where they are at hand"
+	@echo "make bench   the figures of the README: the kernel against its rivals, and real patient tables"
 	@echo "make docs    the documentation, into site/"
 
 $(BIN)/python:
@@ -22,12 +22,12 @@ $(BIN)/python:
 # One environment, two stamps: the demo installs what it runs, the rest adds the tools. The tools include all
 # that the demo needs, so installing them sets both stamps and a later `make demo` installs nothing.
 .venv/.flows: pyproject.toml | $(BIN)/python
-	@echo "installing synthema-core[flows] into .venv (once)"
+	@echo "installing synthema-core[flows] into .venv (once, some minutes at most)"
 	@$(PIP) --editable ".[flows]"
 	@touch $@
 
 .venv/.dev: pyproject.toml | $(BIN)/python
-	@echo "installing synthema-core[dev] into .venv (once)"
+	@echo "installing synthema-core[dev] into .venv (once, some minutes at most)"
 	@$(PIP) --editable ".[dev]"
 	@touch .venv/.flows $@
 
@@ -44,7 +44,10 @@ check: .venv/.dev
 	$(BIN)/lint-imports
 
 bench: .venv/.dev
+	bench/rivals.sh
+	$(BIN)/python -m bench.neighbors
 	$(BIN)/python -m bench.aml
+	$(BIN)/python -m bench.tables
 
 docs: .venv/.dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
