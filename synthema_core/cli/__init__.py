@@ -8,6 +8,7 @@ that `--help` is quick.
 - `commands`: one function per command.
 - `where`: conditions as text.
 - `printing`: tables and notes for a person.
+- `interrupt`: Ctrl-C that is not lost.
 """
 
 import os
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 
 from ..errors import SynthemaError
 from .arguments import BAD_INPUT, parser
+from .interrupt import heard
 
 DONE, INTERRUPTED = 0, 130
 
@@ -34,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse has printed help or one line of usage
         return int(stop.code or 0)
     try:
-        code: int = arguments.run(arguments)
+        with heard():
+            code: int = arguments.run(arguments)
         sys.stdout.flush()
         return code
     except SynthemaError as error:

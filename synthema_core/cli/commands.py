@@ -50,10 +50,8 @@ def validate(arguments: argparse.Namespace) -> int:
         ("column", "rows", "rule"),
         [(v.column, f"{v.count:,}", v.rule) for v in found.violations],
     )
-    print(
-        f"\n{len(found.violations):,} violated; {int(found.rows.sum()):,} of {found.n_rows:,} rows "
-        "break something"
-    )
+    broken = f"{int(found.rows.sum()):,} of {found.n_rows:,} rows"
+    print(f"\n{len(found.violations):,} kinds of violation, in {broken}")
     return VIOLATIONS
 
 

@@ -1,5 +1,6 @@
 """The command line: what it prints and writes, how it ends, and that nothing is half-written."""
 
+import gc
 import json
 import os
 import re
@@ -347,14 +348,36 @@ def test_interrupt_ends_with_130_and_the_old_file(study, tmp_path, capsys, monke
     assert path.read_bytes() == b"old"
 
 
+def test_an_interrupt_lost_in_a_callback_comes_again(monkeypatch, capsys):
+    def busy(_):
+        def dropped(*_):
+            gc.callbacks.remove(dropped)
+            raise KeyboardInterrupt
+
+        gc.callbacks.append(dropped)
+        gc.collect()  # Python cannot raise here, and goes on
+        for _ in range(300):
+            time.sleep(0.1)
+
+    monkeypatch.setattr("synthema_core.cli.commands.demo", busy)
+    start = time.perf_counter()
+    assert main(["demo"]) == 130
+    assert time.perf_counter() - start < 10
+    assert capsys.readouterr().err == "\nsynthema: interrupted; no half-written file was left.\n"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_ctrl_c_during_training_leaves_no_file(study, tmp_path):
     pytest.importorskip("jax")
     model = tmp_path / "m.synthema"
     train, schema = str(study / "train.parquet"), str(study / "schema.json")
     words = ["fit", train, "--schema", schema, "-o", str(model), "--steps", "100000000"]
+    code = (  # a shell's background job ignores SIGINT, and so would its children
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from synthema_core.cli import main; raise SystemExit(main())"
+    )
     started = subprocess.Popen(
-        [sys.executable, "-m", "synthema_core", *words],
+        [sys.executable, "-c", code, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
