@@ -2,8 +2,8 @@
 
 `bench/rivals.sh` makes the rivals' environments first (once). Every engine gets the same arrays, in
 its own process, and is timed from arrays to answer; best of several runs. An engine that would
-take too long gets fewer queries: its time is scaled by n / queries, fair for brute force, and
-marked '~'.
+take too long gets fewer queries, and sdmetrics one full chunk of its own (1,000 x 1,000
+rows): its time is scaled by the number of pairs, fair for brute force, and marked '~'.
 
 `same` is the share of the first 100 queries whose closest distance equals ours (to 1e-5 relative).
 """
@@ -22,18 +22,18 @@ import numpy as np
 HERE = Path(__file__).parent
 THREADS = os.cpu_count() or 1
 
-# engine, environment ("" is ours), what it measures, most pairs it is given
+# engine, environment ("" is ours), what it measures, most pairs and pool rows it is given
 MIXED = [
-    ("synthema", "", "Gower, k = 2", 1e15),
-    ("anonymeter", "anonymeter", "Gower, k = 2; NaN spreads", 1e8),
-    ("gower", "gower", "Gower, k = 2; NaN spreads", 1e7),
-    ("sdmetrics", "sdmetrics", "Gower, k = 1 (DCR)", 1e6),
+    ("synthema", "", "Gower, k = 2", 1e15, 1e9),
+    ("anonymeter", "anonymeter", "Gower, k = 2; NaN spreads", 1.1e8, 1e9),
+    ("gower", "gower", "Gower, k = 2; NaN spreads", 1e7, 1e9),
+    ("sdmetrics", "sdmetrics", "Gower, k = 1 (DCR)", 1e6, 1_000),
 ]
 NUMERIC = [
-    ("synthema", "", "L1, k = 2", 1e15),
-    ("faiss_l1", "faiss", "L1, k = 2", 2.5e9),
-    ("faiss_l2", "faiss", "squared L2, k = 2", 2.5e9),
-    ("sklearn", "sklearn", "L1, k = 2", 2.5e8),
+    ("synthema", "", "L1, k = 2", 1e15, 1e9),
+    ("faiss_l1", "faiss", "L1, k = 2", 2.5e9, 1e9),
+    ("faiss_l2", "faiss", "squared L2, k = 2", 2.5e9, 1e9),
+    ("sklearn", "sklearn", "L1, k = 2", 2.5e8, 1e9),
 ]
 
 
@@ -50,7 +50,7 @@ def mixed(n: int, m: int, *, seed: int = 0) -> dict[str, np.ndarray]:
     for c, count in enumerate(levels):
         cuts = np.quantile(latent[:, 16 + c], np.sort(rng.random(count - 1)))
         codes[:, c] = np.searchsorted(cuts, latent[:, 16 + c])
-    numeric = (numeric - numeric.min(axis=0)) / np.ptp(numeric, axis=0)
+    numeric = _scaled(numeric, n)
     numeric[rng.random(numeric.shape) < 0.1] = np.nan
     codes[rng.random(codes.shape) < 0.1] = -1
     copies = rng.choice(n, n // 100, replace=False), n + rng.choice(m, n // 100, replace=False)
@@ -61,8 +61,13 @@ def mixed(n: int, m: int, *, seed: int = 0) -> dict[str, np.ndarray]:
 def gaussian(n: int, m: int, *, seed: int = 0) -> dict[str, np.ndarray]:
     """32 independent float32 columns scaled to [0, 1], nothing missing."""
     numeric = np.random.default_rng(seed).standard_normal((n + m, 32))
-    numeric = (numeric - numeric.min(axis=0)) / np.ptp(numeric, axis=0)
+    numeric = _scaled(numeric, n)
     return _split(numeric.astype(np.float32), np.empty((n + m, 0), np.int32), n)
+
+
+def _scaled(numeric: np.ndarray, n: int) -> np.ndarray:
+    """Columns on the range of the pool, the rows from n on."""
+    return (numeric - numeric[n:].min(axis=0)) / np.ptp(numeric[n:], axis=0)
 
 
 def _split(numeric: np.ndarray, codes: np.ndarray, n: int) -> dict[str, np.ndarray]:
@@ -74,13 +79,15 @@ def _split(numeric: np.ndarray, codes: np.ndarray, n: int) -> dict[str, np.ndarr
     }
 
 
-def measure(engine: str, environment: str, path: Path, queries: int, *, patience: float) -> dict:
+def measure(
+    engine: str, environment: str, path: Path, queries: int, rows: int, *, patience: float
+) -> dict:
     """One engine in its own process."""
     python = HERE / ".rivals" / environment / "bin" / "python" if environment else sys.executable
     threads = ("BENCH_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     command = [python, "-W", "ignore", HERE / "neighbors_engine.py", engine, path]
     done = subprocess.run(
-        [*map(str, command), str(queries), str(patience)],
+        [*map(str, command), str(queries), str(rows), str(patience)],
         env={**os.environ, **dict.fromkeys(threads, str(THREADS))},
         capture_output=True,
         text=True,
@@ -99,24 +106,26 @@ def table(
     m = len(data["pool_numeric"])
     print(f"\n{title}, n = {n:,} queries, m = {m:,} rows")
     print(
-        f"{'engine':<12}{'version':<9}{'measures':<27}{'seconds':>10}{'ratio':>9}{'same':>6}  runs"
+        f"{'engine':<12}{'version':<9}{'measures':<27}{'seconds':>11}{'ratio':>10}{'same':>6}  runs"
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "data.npz"
         np.savez(path, **data)
         ours = None
-        for engine, environment, metric, most_pairs in engines:
-            queries = min(n, int(most_pairs // m))
-            got = measure(engine, environment, path, queries, patience=patience)
-            seconds = min(got["seconds"]) * n / queries
-            ours = ours or (seconds, np.array(got["closest"]))
-            closest = np.array(got["closest"])
-            same = np.mean(np.isclose(closest, ours[1][: len(closest)], rtol=1e-5, atol=1e-7))
-            runs = f"{len(got['seconds'])}" + (f" on {queries:,} queries" if queries < n else "")
+        for engine, environment, metric, most_pairs, most_rows in engines:
+            rows = min(m, int(most_rows))
+            queries = min(n, int(most_pairs // rows))
+            got = measure(engine, environment, path, queries, rows, patience=patience)
+            whole = queries == n and rows == m
+            seconds = min(got["seconds"]) * (n * m) / (queries * rows)
+            ours = ours or (seconds, got["closest"])
+            same = np.isclose(got["closest"], ours[1][: len(got["closest"])], rtol=1e-5, atol=1e-7)
+            shown = f"{seconds:.3f}" if whole else f"~{seconds:.3f}"
+            agreement = f"{same.mean():.0%}" if rows == m else "-"
+            runs = f"{len(got['seconds'])}" + ("" if whole else f" on {queries:,} x {rows:,}")
             print(
-                f"{engine:<12}{got['version']:<9}{metric:<27}"
-                f"{'~' if queries < n else ''}{seconds:>{9 if queries < n else 10}.3f}"
-                f"{seconds / ours[0]:>8.1f}x{same:>6.0%}  {runs}",
+                f"{engine:<12}{got['version']:<9}{metric:<27}{shown:>11}"
+                f"{seconds / ours[0]:>9.1f}x{agreement:>6}  {runs}",
                 flush=True,
             )
 

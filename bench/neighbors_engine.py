@@ -1,4 +1,4 @@
-"""One engine, one table, one process: `neighbors_engine.py ENGINE DATA.npz N_QUERIES SECONDS`.
+"""One engine, one table, one process: `neighbors_engine.py ENGINE DATA.npz QUERIES ROWS SECONDS`.
 
 Runs in a rival's own environment, so it imports NumPy and that rival alone. Prints one JSON line:
 version, the seconds of every run (from arrays to answer, after a warm-up on a few rows), and the
@@ -127,10 +127,10 @@ def sklearn(queries, pool):
 
 
 def main():
-    name, path, n_queries, patience = sys.argv[1:]
+    name, path, n_queries, n_rows, patience = sys.argv[1:]
     data = np.load(path)
     queries = {part: data[f"queries_{part}"][: int(n_queries)] for part in ("numeric", "codes")}
-    pool = {part: data[f"pool_{part}"] for part in ("numeric", "codes")}
+    pool = {part: data[f"pool_{part}"][: int(n_rows)] for part in ("numeric", "codes")}
     make, distribution = ENGINES[name]
     few = {part: x[:300] for part, x in queries.items()}
     make({part: x[:30] for part, x in few.items()}, few)()
