@@ -8,7 +8,7 @@ from ..fidelity.marginal import ColumnShape
 from . import plots
 from .figures import count, number, percent
 from .ink import Inline
-from .pooling import Bars, Bins, pool_categories, pool_tails, printed
+from .pooling import Bars, Bins, pool_bins, pool_categories, printed
 from .ranges import ranges
 
 MISSING = "missing"
@@ -37,7 +37,7 @@ def picture(shape: ColumnShape, *, key: str) -> Picture:
         drawn = plots.bars(shape.name, bars, key=key)
         rows = _rows(bars.labels, bars)
     else:
-        bins = pool_tails(shape.edges, shape.real, shape.synthetic, n_real=shape.n_real)
+        bins = pool_bins(shape.edges, shape.real, shape.synthetic, n_real=shape.n_real)
         drawn = plots.histogram(shape.name, bins, kind=shape.kind, key=key)
         rows = _rows(ranges(bins.edges, shape.kind), bins)
     absent = ""
@@ -65,7 +65,7 @@ def published(shape: ColumnShape) -> ColumnShape:
     if shape.edges is None:
         bars = _pooled(shape, shape.labels or (), shape.real, shape.synthetic)
         return replace(shape, labels=bars.labels, real=bars.real, synthetic=bars.synthetic)
-    bins = pool_tails(shape.edges, shape.real, shape.synthetic, n_real=shape.n_real)
+    bins = pool_bins(shape.edges, shape.real, shape.synthetic, n_real=shape.n_real)
     return replace(shape, edges=bins.edges, real=bins.real, synthetic=bins.synthetic)
 
 

@@ -1,7 +1,7 @@
 """What a picture may show of real patients: groups, never one person.
 
 Categories held by fewer than `FLOOR` real rows are pooled into 'other (rare)', the open ends of a
-histogram are widened until they hold `FLOOR` real rows, and a cell of a table of figures that
+histogram are widened until they hold `FLOOR` real rows, few patients get few bins, and a cell of a table of figures that
 counts 1 to 4 real patients reads '< 5'. A floor of five is the habit of statistics offices.
 """
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 FLOOR = 5
+FEWEST_BINS = 4
 RARE = "other (rare)"
 
 
@@ -62,6 +63,32 @@ def pool_categories(
         twins = np.append(twins, synthetic[~common].sum())
         kept = np.append(kept, counts[~common].sum())
     return Bars(labels=tuple(names), real=shares, synthetic=twins, real_counts=kept)
+
+
+def pool_bins(edges: np.ndarray, real: np.ndarray, synthetic: np.ndarray, *, n_real: int) -> Bins:
+    """A histogram of groups: bins wide enough for the number of patients, then `pool_tails`.
+
+    Neighboring bins are merged two by two until there are at least `FLOOR` real rows per bin on
+    average. The widths stay equal, so heights stay comparable.
+
+    Args:
+        edges: (k + 1,) ascending, equally spaced.
+        real: (k,) shares of the real rows.
+        synthetic: (k,) shares of the synthetic rows.
+        n_real: Real rows behind the shares.
+    """
+    present = float(np.sum(real)) * n_real
+    while len(real) > FEWEST_BINS and present < FLOOR * len(real):
+        if len(real) % 2:
+            edges = np.append(edges, 2 * edges[-1] - edges[-2])
+            real, synthetic = np.append(real, 0.0), np.append(synthetic, 0.0)
+        edges, real, synthetic = edges[::2], _pairs(real), _pairs(synthetic)
+    return pool_tails(edges, real, synthetic, n_real=n_real)
+
+
+def _pairs(values: np.ndarray) -> np.ndarray:
+    sums: np.ndarray = values.reshape(-1, 2).sum(axis=1)
+    return sums
 
 
 def pool_tails(edges: np.ndarray, real: np.ndarray, synthetic: np.ndarray, *, n_real: int) -> Bins:

@@ -4,7 +4,16 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthema_core.report.pooling import FLOOR, RARE, pool_categories, pool_tails, printed, small
+from synthema_core.report.pooling import (
+    FEWEST_BINS,
+    FLOOR,
+    RARE,
+    pool_bins,
+    pool_categories,
+    pool_tails,
+    printed,
+    small,
+)
 from synthema_core.report.ranges import ranges, value
 
 counts = st.lists(st.sampled_from([0, 1, 4, 5, 6, 50]), min_size=1, max_size=9)
@@ -48,6 +57,17 @@ def test_both_ends_of_a_histogram_hold_five_patients_if_there_are_so_many(held):
     if len(bins.real) > 2:
         assert bins.real_counts[0] >= FLOOR
         assert bins.real_counts[-1] >= FLOOR
+
+
+@given(counts)
+def test_bins_widen_until_they_hold_groups(held):
+    real, n = shares(held)
+    edges = np.arange(len(held) + 1, dtype=float)
+    bins = pool_bins(edges, real, real, n_real=n)
+    assert np.isclose(bins.real.sum(), real.sum())
+    assert bins.real_counts.sum() == sum(held)
+    assert len(np.unique(np.diff(bins.edges))) == 1
+    assert len(bins.real) <= FEWEST_BINS or sum(held) >= FLOOR * len(bins.real)
 
 
 def test_small_counts_are_not_printed():
