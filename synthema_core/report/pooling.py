@@ -1,8 +1,9 @@
 """What a picture may show of real patients: groups, never one person.
 
-Categories held by fewer than `FLOOR` real rows are pooled into 'other (rare)', the open ends of a
-histogram are widened until they hold `FLOOR` real rows, few patients get few bins, and a cell of a table of figures that
-counts 1 to 4 real patients reads '< 5'. A floor of five is the habit of statistics offices.
+Categories held by fewer than `FLOOR` real rows are pooled into 'other (rare)', few patients get few
+bins, the open ends of a histogram are widened until they hold `FLOOR` real rows, and a cell of a
+table of figures that counts 1 to 4 real patients reads '< 5'. A floor of five is the habit of
+statistics offices.
 """
 
 from dataclasses import dataclass
