@@ -1,7 +1,8 @@
-"""One column kind, one file: how it is fitted, what distances and flows see of it, and the way back.
+"""One column kind, one file: its fit, what distances and flows see of it, and the way back.
 
-Numeric kinds (`continuous`, `count`, `duration`, `date`, `time`) are a scale around a shared `number.Number`;
-discrete kinds (`boolean`, `categorical`, `ordinal`, `constant`) are a meaning around shared `levels.Levels`.
+Numeric kinds (`continuous`, `count`, `duration`, `date`, `time`) are a scale around a shared
+`number.Number`; discrete kinds (`boolean`, `categorical`, `ordinal`, `constant`) are a meaning
+around shared `levels.Levels`.
 """
 
 from __future__ import annotations
@@ -66,8 +67,8 @@ def fit(column: pl.Series, spec: Column, also: Sequence[pl.Series] = ()) -> Code
         )
     if spec.kind in {"continuous", "count", "time"} and not column.dtype.is_numeric():
         raise SchemaError(
-            f"column {spec.name!r}: expected a numeric dtype for kind {spec.kind}, got {column.dtype}. "
-            "Cast it, or declare it categorical."
+            f"column {spec.name!r}: expected a numeric dtype for kind {spec.kind}, "
+            f"got {column.dtype}. Cast it, or declare it categorical."
         )
     return CODECS[spec.kind].fit(column, spec, also)
 

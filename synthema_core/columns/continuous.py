@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Continuous:
-    """Real numbers in the column's unit. Missing is null in the table and NaN in floats and rows."""
+    """Real numbers in the column's unit."""
 
     number: Number
     dtype: str

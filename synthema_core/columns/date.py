@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """Instants, counted from 1970 in the coarsest unit that holds them all. Missing is NaN in floats.
+    """Instants, counted from 1970 in the coarsest unit that holds them all.
 
     Attributes:
         number: The numeric half.

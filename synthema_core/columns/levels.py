@@ -21,9 +21,12 @@ class Levels:
     """The levels of a discrete column.
 
     Attributes:
-        known: Levels seen in training or declared, in the schema's order: what a generator can draw.
-        extra: Levels seen only in other tables: they get codes, so that two of them differ in a distance.
-        missing: Whether training values were missing; missing is then the level after the known ones.
+        known: Levels seen in training or declared, in the schema's order: what a generator can
+            draw.
+        extra: Levels seen only in other tables: they get codes, so that two of them differ in a
+            distance.
+        missing: Whether training values were missing; missing is then the level after the known
+            ones.
         dtype: Polars dtype of the column.
     """
 
@@ -67,7 +70,7 @@ class Levels:
         return out
 
     def states(self, column: pl.Series) -> NDArray[np.int32]:
-        """Level a flow sees: missing is a level if it was one in training, else -1, as is an unseen level."""
+        """Level a flow sees; -1 for a level unseen in training, missing included."""
         codes = self.codes(column)
         codes[codes >= len(self.known)] = -1
         if self.missing:

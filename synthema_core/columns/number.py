@@ -1,8 +1,9 @@
-"""What every numeric kind shares: a marginal, and the states a value can be in before it is a number.
+"""What every numeric kind shares: a marginal, and the states a value can be in.
 
-A value is free (it has a cell of the marginal), or it is in a *state*: missing, at an atom (a sentinel, a
-detection limit) or tied to another column (event-free survival that equals overall survival). States are
-levels of one discrete variable, so their probability is exact and no density is pretended at an atom.
+A value is free (it has a cell of the marginal), or it is in a *state*: missing, at an atom (a
+sentinel, a detection limit) or tied to another column (event-free survival that equals overall
+survival). States are levels of one discrete variable, so their probability is exact and no density
+is pretended at an atom.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class Number:
         return cls(marginal, low, high, bool(missing.any()), used + limits, used)
 
     def tied(self, columns: tuple[str, ...], free: Floats) -> Number:
-        """The same number with these columns as ties, and the marginal of the values that stay free."""
+        """The same number with these ties, and the marginal of the values that stay free."""
         return replace(
             self, ties=columns, marginal=Marginal.fit(free) if free.size else self.marginal
         )
@@ -89,13 +90,19 @@ class Number:
         return 1 + extra if extra else 0
 
     def rows(self, values: Floats) -> Floats:
-        """Values on the scale of distances: 0 to 1 over the training range, NaN for missing and sentinels."""
+        """Values on the scale of distances: 0 to 1 over the training range.
+
+        Missing and sentinels are NaN.
+        """
         spread = self.high - self.low
         scaled = (values - self.low) / (spread if spread > 0 else 1.0)
         return np.where(np.isin(values, self.sentinels), np.nan, scaled)
 
     def states(self, values: Floats, others: Mapping[str, Floats]) -> NDArray[np.int32]:
-        """State of each value: 0 free, then missing, atoms and ties; -1 missing where none was in training."""
+        """State of each value: 0 free, then missing, atoms and ties.
+
+        Missing is -1 where nothing was missing in training.
+        """
         state = np.zeros(values.size, np.int32)
         code = 1 + self.missing + len(self.atoms)
         for place in reversed(range(len(self.ties))):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """Times since the endpoint's origin, in the column's unit, whole or not. Missing is null in the table and NaN in floats and rows."""
+    """Times since the endpoint's origin, in the column's unit, whole or not."""
 
     number: Number
     dtype: str

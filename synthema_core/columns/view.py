@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowsView:
-    """One of the two is set: (n,) numbers with NaN for missing, or (n,) codes with -1 for missing."""
+    """One of the two is set: (n,) numbers, NaN for missing, or (n,) codes, -1 for missing."""
 
     numeric: NDArray[np.float64] | None = None
     codes: NDArray[np.int32] | None = None

@@ -30,7 +30,8 @@ class Wanted:
         """Read `{column: value | [values] | (low, high) | None}`.
 
         Raises:
-            SchemaError: If a column is unknown or not modelled, or a category is not one of the column's.
+            SchemaError: If a column is unknown or not modelled, or a category is not one of the
+                column's.
         """
         return cls(tuple(_condition(name, value, schema) for name, value in where.items()))
 
@@ -63,7 +64,7 @@ def _condition(name: str, value: Any, schema: Schema) -> Condition:
     unknown = [v for v in values if v not in column.categories]
     if unknown:
         raise SchemaError(
-            f"column {name!r}: {len(unknown)} of the wanted values are not among its {len(column.categories)} "
-            "categories. Use values that the schema lists."
+            f"column {name!r}: {len(unknown)} of the wanted values are not among its "
+            f"{len(column.categories)} categories. Use values that the schema lists."
         )
     return Condition(name, is_in=values)

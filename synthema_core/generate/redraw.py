@@ -37,7 +37,8 @@ def redraw(
         A table of n rows.
 
     Raises:
-        RuleError: If fewer than one draw in 10,000 is accepted; it names the rule that refuses most.
+        RuleError: If fewer than one draw in 10,000 is accepted; it names the rule that refuses
+            most.
     """
     kept: list[pl.DataFrame] = []
     have = drawn = turn = 0

@@ -13,12 +13,13 @@ import optax
 from jax import lax
 
 from .density import Member, Structure, log_prob
-from .rows import Layout, MixedRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jaxtyping import Array, Int, PRNGKeyArray
+
+    from .rows import Layout, MixedRows
 
 STRETCH = 4  # evaluations per compiled call: the host looks up once per stretch, never per step
 
@@ -54,7 +55,8 @@ class Fitted:
         member: The weights of the best step on the held-out rows.
         best_step: That step.
         train: Mean training loss in nats per row of each look.
-        validation: Loss in nats per row on the held-out rows at each look, the first before any step.
+        validation: Loss in nats per row on the held-out rows at each look, the first before any
+            step.
     """
 
     member: Member
@@ -183,5 +185,5 @@ def fit(
             on_steps(stretch)
         if int(carry.step) - int(carry.best_step) >= settings.patience * settings.every:
             break
-    best = jax.tree.map(np.asarray, carry.best)
-    return Fitted(replace(member, **best), int(carry.best_step), tuple(curves[0]), tuple(curves[1]))
+    best = replace(member, **carry.best)
+    return Fitted(best, int(carry.best_step), tuple(curves[0]), tuple(curves[1]))

@@ -1,7 +1,7 @@
 """Monotone rational-quadratic spline on [-bound, bound], the identity outside.
 
-Parameters lie on the leading axis and rows on the trailing one, so that every step is a long contiguous
-vector operation; the bin is found once and shared by the value and its derivative.
+Parameters lie on the leading axis and rows on the trailing one, so that every step is a long
+contiguous vector operation; the bin is found once and shared by the value and its derivative.
 
 Source: Durkan, Bekasov, Murray and Papamakarios (2019), Neural Spline Flows, arXiv 1906.04032.
 """
@@ -22,7 +22,7 @@ BINS = 8
 PARAMETERS = 3 * BINS - 1
 MIN_WIDTH = 1e-3
 MIN_SLOPE = 1e-3
-# softplus(UNIT_SLOPE) + MIN_SLOPE == 1: raw parameters (0, ..., 0, UNIT_SLOPE, ...) are the identity
+# softplus(UNIT_SLOPE) + MIN_SLOPE == 1: raw parameters (0, …, 0, UNIT_SLOPE, …) are the identity
 UNIT_SLOPE = math.log(math.expm1(1.0 - MIN_SLOPE))
 
 

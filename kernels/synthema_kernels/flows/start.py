@@ -1,23 +1,25 @@
 """Where training starts: the member that is a Gaussian copula.
 
-Means of the numbers begin as ridge regressions on what stands before them in the order, so the first step
-already has every linear dependence; levels begin at their marginals; the network's residual begins at zero.
+Means of the numbers begin as ridge regressions on what stands before them in the order, so the
+first step already has every linear dependence; levels begin at their marginals; the network's
+residual begins at zero.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import jax.numpy as jnp
 import numpy as np
 
 from . import spline
-from .density import HEADS, Member
-from .rows import Layout, bend
+from .density import HEADS, Member, features
 
 if TYPE_CHECKING:
+    from jax import Array
     from numpy.typing import NDArray
 
-    from .rows import MixedRows
+    from .rows import Layout, MixedRows
 
 MAX_RIDGE_FEATURES = 4000
 
@@ -34,7 +36,7 @@ def copula_member(
     """A member that starts as a conditional Gaussian copula fitted to `rows`.
 
     Args:
-        rows: Training rows, leaves are NumPy arrays.
+        rows: Training rows.
         layout: Their variables.
         position: (variables,) place of each variable in the order.
         hidden: Width of the hidden layers.
@@ -54,7 +56,7 @@ def copula_member(
     bias[layout.width + 2 * layout.numbers :] = np.repeat(
         np.asarray(spline.identity_parameters()), layout.numbers
     )[:, None]
-    inputs = _features(rows, layout)
+    inputs = np.asarray(features(rows, layout), np.float64)
     source = position[layout.feature_variable]
     for j in range(layout.numbers):
         row = np.asarray(rows.present)[j]
@@ -64,31 +66,25 @@ def copula_member(
         bias[layout.width + j] = mean
         bias[layout.width + layout.numbers + j] = 0.5 * np.log(variance)
 
-    def dense(out: int, into: int) -> NDArray[np.float32]:
-        return (rng.standard_normal((out, into)) * 1.4 / np.sqrt(into)).astype(np.float32)
+    def dense(out: int, into: int) -> Array:
+        return jnp.asarray(rng.standard_normal((out, into)) * 1.4 / np.sqrt(into), jnp.float32)
 
     return Member(
-        position=position.astype(np.int32),
+        position=jnp.asarray(position, jnp.int32),
         w1=dense(hidden, layout.features),
-        b1=np.zeros((hidden, 1), np.float32),
+        b1=jnp.zeros((hidden, 1), jnp.float32),
         w2=dense(hidden, hidden),
-        b2=np.zeros((hidden, 1), np.float32),
-        w3=np.zeros((outputs, hidden), np.float32),
-        skip=skip,
-        b3=bias,
+        b2=jnp.zeros((hidden, 1), jnp.float32),
+        w3=jnp.zeros((outputs, hidden), jnp.float32),
+        skip=jnp.asarray(skip),
+        b3=jnp.asarray(bias),
     )
-
-
-def _features(rows: MixedRows, layout: Layout) -> NDArray[np.float64]:
-    numbers = [np.where(np.asarray(rows.present), part, 0.0) for part in bend(np.asarray(rows.z))]
-    levels = np.asarray(rows.codes)[layout.owner] == layout.within[:, None]
-    return np.concatenate([*numbers, levels]).astype(np.float64)
 
 
 def _ridge(
     x: NDArray[np.float64], y: NDArray[np.float64], ridge: float
 ) -> tuple[NDArray[np.float64], float, float]:
-    """Weights, intercept and residual variance of a ridge regression, the variance corrected for its fit."""
+    """Weights, intercept and residual variance (corrected for the fit) of a ridge regression."""
     n, f = y.size, len(x)
     if n < 3:
         return np.zeros(f), 0.0, 1.0
