@@ -102,6 +102,15 @@ def test_far_outliers_and_empty_columns():
     assert_same(nearest(queries, nothing_known, 3), reference.nearest(queries, nothing_known, 3))
 
 
+def test_numbers_closer_than_a_step_are_told_apart():
+    """All but two rows lie within one step, where the sketch is wrong by up to one per number."""
+    for p in (1, 2, 5):
+        numeric = 0.5 + 2e-5 * np.random.default_rng(p).uniform(-1, 1, (MANY, p))
+        numeric[0], numeric[-1] = 0.0, 1.0
+        queries, pool = Rows(numeric=numeric[: FEW * 2]), Rows(numeric=numeric[FEW:])
+        assert_same(nearest(queries, pool, 2), reference.nearest(queries, pool, 2))
+
+
 def test_many_columns_share_the_words():
     queries, pool = random_pair(FEW // 10, MANY // 10, 701, 303, seed=3)
     assert_same(nearest(queries, pool, 2), reference.nearest(queries, pool, 2))
