@@ -106,9 +106,8 @@ def table(
     """Print one table: every engine on the same arrays."""
     m = len(data["pool_numeric"])
     print(f"\n{title}, n = {n:,} queries, m = {m:,} rows")
-    print(
-        f"{'engine':<12}{'version':<9}{'measures':<27}{'seconds':>11}{'ratio':>10}{'cpu':>10}{'same':>6}  runs"
-    )
+    figures = f"{'seconds':>11}{'ratio':>10}{'cpu':>10}{'same':>6}  runs"
+    print(f"{'engine':<12}{'version':<9}{'measures':<27}{figures}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "data.npz"
         np.savez(path, **data)

@@ -1,8 +1,8 @@
 """One engine, one table, one process: `neighbors_engine.py ENGINE DATA.npz QUERIES ROWS SECONDS`.
 
 Runs in a rival's own environment, so it imports NumPy and that rival alone. Prints one JSON line:
-version, wall and CPU seconds of every run (arrays to answer, after a warm-up on a few rows), and the
-distance of the first queries to their closest row, to see who measures the same.
+version, wall and CPU seconds of every run (arrays to answer, after a warm-up on a few rows), and
+the distance of the first queries to their closest row, to see who measures the same.
 """
 
 import importlib.metadata
