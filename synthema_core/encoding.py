@@ -1,4 +1,4 @@
-"""Encoder: a table's columns as rows for distances, as variables for a flow, and back to a table."""
+"""Encoder: a table as rows for distances, as variables for a flow, and back."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import polars as pl
 from synthema_kernels import Rows
 
 from . import columns
-from .columns import Codec, Date, Levels, Ordinal
-from .columns.marginal import Marginal
-from .columns.number import Cells, Number
+from .columns import Codec, Discrete, Nominal, Numeric, Ordinal, ties
+from .columns.number import Cells
 from .errors import SchemaError
 from .schema import Schema
 
@@ -22,19 +21,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .columns.marginal import Marginal
     from .columns.number import Floats
 
-TIE_SHARE = 0.02  # two columns are tied if they agree on this share of the rows …
-TIE_SURPRISE = 5.0  # … and this many times more often than independent columns would
-MAX_TIES = 3
+EXAMPLES = 512  # values of a number that a rule between two columns is tried on
 
 
 @dataclass(frozen=True, slots=True)
 class FlowView:
     """What a flow sees of n rows: p numbers and q discrete variables, rows on the trailing axis.
 
-    `codes` is (q, n), -1 where a level was never seen in training; each field of `cells` is (p, n); see
-    `synthema_kernels.flows.MixedRows`.
+    `codes` is (q, n), -1 where a level was never seen in training; each field of `cells` is (p, n);
+    see `synthema_kernels.flows.MixedRows`.
     """
 
     codes: NDArray[np.int32]
@@ -47,11 +45,12 @@ class Variables:
 
     Attributes:
         numbers: Columns with a numeric variable.
-        discrete: Columns with a discrete variable: the levels of a discrete column, or the states of a
-            numeric one.
+        discrete: Columns with a discrete variable: the levels of a discrete column, or the states
+            of a numeric one.
         levels: Number of levels of each discrete variable.
         state: For each number the place of its states in `discrete`, -1 if it has none.
-        status: For each number the place of its endpoint's status in `discrete`, -1 if it is no such time.
+        status: For each number the place of its endpoint's status in `discrete`, -1 if it is no
+            such time.
     """
 
     numbers: tuple[str, ...]
@@ -82,18 +81,13 @@ class Encoder:
         Args:
             train: The training table.
             schema: What its columns are.
-            also: Other tables; a level that only they hold gets a code of its own, so that it differs from
-                every known one in a distance. Ranges come from `train` alone.
+            also: Other tables; a level that only they hold gets a code of its own, so that it
+                differs from every known one in a distance. Ranges come from `train` alone.
 
         Raises:
             SchemaError: If a modelled column is absent or is not what the schema says.
         """
-        missing = [c.name for c in schema.modelled if c.name not in train.columns]
-        if missing:
-            raise SchemaError(
-                f"train: expected column {missing[0]!r} (and {len(missing) - 1} more), which the schema "
-                "declares, got a table without it. Add it, or drop it from the schema."
-            )
+        _require(train, schema)
         codecs: dict[str, Codec] = {}
         for spec in schema.modelled:
             others = [table[spec.name] for table in also if spec.name in table.columns]
@@ -101,31 +95,39 @@ class Encoder:
         return cls(schema, _with_ties(codecs, train, schema))
 
     @property
+    def numeric(self) -> dict[str, Numeric]:
+        """Codecs of the columns whose values lie on a line."""
+        return {n: c for n, c in self.codecs.items() if isinstance(c, Numeric)}
+
+    @property
+    def discrete(self) -> dict[str, Discrete]:
+        """Codecs of the columns that have levels."""
+        return {n: c for n, c in self.codecs.items() if isinstance(c, Discrete)}
+
+    @property
     def numeric_names(self) -> tuple[str, ...]:
         """Columns in the numeric half of `rows`."""
-        return tuple(n for n, c in self.codecs.items() if _number(c) or isinstance(c, Ordinal))
+        return tuple(n for n, c in self.codecs.items() if isinstance(c, Numeric | Ordinal))
 
     @property
     def code_names(self) -> tuple[str, ...]:
         """Columns in the coded half of `rows`."""
-        return tuple(n for n in self.codecs if n not in self.numeric_names)
+        return tuple(n for n, c in self.codecs.items() if isinstance(c, Nominal))
 
     def rows(self, table: pl.DataFrame) -> Rows:
         """The table as rows that distances are measured on; see `synthema_kernels.Rows`."""
-        views = {name: codec.rows(table[name]) for name, codec in self.codecs.items()}
-        numeric = [views[name].numeric for name in self.numeric_names]
-        codes = [views[name].codes for name in self.code_names]
-        n = table.height
+        _require(table, self.schema)
+        columns_of = {name: codec.rows(table[name]) for name, codec in self.codecs.items()}
         return Rows(
-            numeric=np.ascontiguousarray(np.stack(numeric, 1) if numeric else np.empty((n, 0))),
-            codes=np.ascontiguousarray(np.stack(codes, 1) if codes else np.empty((n, 0), np.int32)),
+            numeric=_beside([columns_of[n] for n in self.numeric_names], table.height, np.float64),
+            codes=_beside([columns_of[n] for n in self.code_names], table.height, np.int32),
         )
 
     @property
     def variables(self) -> Variables:
         """The variables of the flow view."""
-        numbers = tuple(n for n, c in self.codecs.items() if _number(c))
-        sizes = {name: _levels(codec) for name, codec in self.codecs.items()}
+        numbers = tuple(self.numeric)
+        sizes = {name: codec.choices for name, codec in self.codecs.items()}
         discrete = tuple(name for name, size in sizes.items() if size)
         place = {name: i for i, name in enumerate(discrete)}
         status = {e.time: e.status for e in self.schema.endpoints}
@@ -139,18 +141,14 @@ class Encoder:
 
     def flow(self, table: pl.DataFrame) -> FlowView:
         """The table as a flow sees it."""
-        floats = self._floats(table)
-        states: dict[str, NDArray[np.int32]] = {}
-        cells: list[Cells] = []
-        for name, codec in self.codecs.items():
-            number = _number(codec)
-            if number is None:
-                states[name] = _half(codec).states(table[name])
-            else:
-                states[name] = number.states(floats[name], floats)
-                cells.append(number.cells(floats[name], states[name]))
+        _require(table, self.schema)
+        floats = {n: c.floats(table[n]) for n, c in self.numeric.items()}
+        states = {n: c.levels.states(table[n]) for n, c in self.discrete.items()}
+        states |= {n: c.number.states(floats[n], floats) for n, c in self.numeric.items()}
+        cells = [c.number.cells(floats[n], states[n]) for n, c in self.numeric.items()]
         n = table.height
-        codes = [states[name] for name in self.variables.discrete]
+        variables = self.variables
+        codes = [states[name] for name in variables.discrete]
         fields = ("z", "low", "high", "log_width", "present")
         kinds = (np.float64,) * 4 + (np.bool_,)
         stacked = [
@@ -166,26 +164,19 @@ class Encoder:
         points = dict(zip(variables.numbers, z, strict=True))
         n = codes.shape[1] if variables.discrete else z.shape[1]
         floats: dict[str, Floats] = {}
-        for name in _targets_first(self.codecs):
-            number = _number(self.codecs[name])
-            if number is not None:
-                state = states.get(name, np.zeros(n, np.int32))
-                floats[name] = number.values(state, points[name], floats)
-        return pl.DataFrame(
-            [
-                _half(codec).series(states[name], name).alias(name)
-                if _number(codec) is None
-                else codec.series(floats[name], name)  # type: ignore[union-attr]
-                for name, codec in self.codecs.items()
-            ]
-        )
+        for name in _targets_first(self.numeric):
+            state = states.get(name, np.zeros(n, np.int32))
+            floats[name] = self.numeric[name].number.values(state, points[name], floats)
+        series = {n: c.levels.series(states[n], n) for n, c in self.discrete.items()}
+        series |= {n: c.series(floats[n], n) for n, c in self.numeric.items()}
+        return pl.DataFrame([series[name] for name in self.codecs])
 
     def forbidden(self) -> NDArray[np.float32]:
         """Pairs of levels that the schema's rules never allow together.
 
         Returns:
-            (width, width) symmetric, 1 where a rule between two columns forbids the levels whatever the
-            numbers are: structural missingness, and implications and exclusions of categories.
+            (width, width) symmetric, 1 where a rule between two columns forbids the levels whatever
+            the numbers are: structural missingness, and implications and exclusions of categories.
         """
         variables = self.variables
         start = dict(
@@ -203,7 +194,7 @@ class Encoder:
             violated = pl.DataFrame({a: left.gather(i), b: right.gather(j)}).select(
                 rule.violated().alias("violated")
             )
-            counts = np.zeros((2, _levels(self.codecs[a]), _levels(self.codecs[b])))
+            counts = np.zeros((2, self.codecs[a].choices, self.codecs[b].choices))
             np.add.at(counts[0], (of_left[i], of_right[j]), violated["violated"].to_numpy())
             np.add.at(counts[1], (of_left[i], of_right[j]), 1)
             never = (counts[0] == counts[1]).astype(np.float32)
@@ -218,31 +209,18 @@ class Encoder:
     def _examples(self, name: str) -> tuple[pl.Series, NDArray[np.int32]]:
         """Values that stand for the levels of a column, and the level of each."""
         codec = self.codecs[name]
-        number = _number(codec)
-        if number is None:
-            level = np.arange(_levels(codec), dtype=np.int32)
-            return _half(codec).series(level, name), level
-        ends = number.marginal.at(np.array([-8.0, 0.0, 8.0]))
-        level = np.repeat(np.arange(number.levels, dtype=np.int32), 3)
-        tie = dict.fromkeys(number.ties, np.tile(ends, number.levels))
-        z = np.tile([-8.0, 0.0, 8.0], number.levels)
-        return codec.series(number.values(level, z, tie), name), level  # type: ignore[union-attr]
-
-    def _floats(self, table: pl.DataFrame) -> dict[str, Floats]:
-        return {
-            n: c.floats(table[n])
-            for n, c in self.codecs.items()
-            if not isinstance(c, columns.DiscreteCodec)
-        }
+        if isinstance(codec, Discrete):
+            level = np.arange(codec.choices, dtype=np.int32)
+            return codec.levels.series(level, name), level
+        number = codec.number
+        z = _thinned(number.marginal.points(), EXAMPLES)
+        level = np.repeat(np.arange(number.levels, dtype=np.int32), z.size)
+        tie = dict.fromkeys(number.ties, np.tile(number.marginal.at(z), number.levels))
+        return codec.series(number.values(level, np.tile(z, number.levels), tie), name), level
 
     def marginal(self, name: str) -> Marginal:
         """The distribution of a numeric column's free values."""
-        number = _number(self.codecs[name])
-        if number is None:
-            raise SchemaError(
-                f"column {name!r}: a {self.schema.column(name).kind} column has no marginal."
-            )
-        return number.marginal
+        return self.numeric[name].number.marginal
 
     def trace(self, name: str) -> str:
         """One column's way through the house, in a few lines, without any of its values."""
@@ -253,61 +231,60 @@ class Encoder:
         half = "numeric" if name in self.numeric_names else "codes"
         place = (self.numeric_names if half == "numeric" else self.code_names).index(name)
         lines.append(f"  rows    {half}[:, {place}]")
-        number = _number(codec)
-        if number is not None:
-            pieces = number.marginal
-            atoms = int((pieces.left == pieces.right).sum())
-            states = [
-                "a number",
-                *["missing"] * number.missing,
-                *["a fixed value"] * len(number.atoms),
-            ]
-            states += [f"equal to {tie}" for tie in number.ties]
+        if isinstance(codec, Numeric):
+            number = codec.number
+            atoms = int((number.marginal.left == number.marginal.right).sum())
             lines.append(
-                f"  flow    number {self.variables.numbers.index(name)}: {atoms} atoms, {len(pieces.left) - atoms} spread pieces"
+                f"  flow    number {self.variables.numbers.index(name)}: {atoms} atoms, "
+                f"{number.marginal.left.size - atoms} spread pieces"
             )
+            states = ["a number", *["missing"] * number.missing]
+            states += ["a fixed value"] * len(number.atoms)
+            states += [f"equal to {tie}" for tie in number.ties]
             lines.append(f"          first decided: {', '.join(states)}")
         else:
-            lines.append(f"  flow    {_levels(codec)} levels, drawn from a softmax")
-        lines.append(
-            f"  table   {type(codec).__name__} back to {spec.dtype or 'the training dtype'}"
-        )
+            lines.append(f"  flow    {codec.choices} levels, drawn from a softmax")
+        lines.append(f"  table   back to {spec.dtype or 'the training dtype'}")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; `from_dict` undoes it exactly."""
-        kinds = {c.name: c.kind for c in self.schema.modelled}
-        codecs = {n: {"kind": kinds[n], **c.to_dict()} for n, c in self.codecs.items()}
+        codecs = {name: columns.to_dict(codec) for name, codec in self.codecs.items()}
         return {"schema": self.schema.to_dict(), "codecs": codecs}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Encoder:
         """Undo `to_dict`."""
-        codecs = {n: columns.from_dict(c["kind"], c) for n, c in data["codecs"].items()}
+        codecs = {n: columns.from_dict(c) for n, c in data["codecs"].items()}
         return cls(Schema.from_dict(data["schema"]), codecs)
 
 
-def _number(codec: Codec) -> Number | None:
-    return None if isinstance(codec, columns.DiscreteCodec) else codec.number
+def _require(table: pl.DataFrame, schema: Schema) -> None:
+    absent = [c.name for c in schema.modelled if c.name not in table.columns]
+    if absent:
+        raise SchemaError(
+            f"column {absent[0]!r} (and {len(absent) - 1} more): expected by the schema, absent "
+            "from the table. Add it, or drop it from the schema."
+        )
 
 
-def _half(codec: Codec) -> Levels:
-    assert isinstance(codec, columns.DiscreteCodec)
-    return codec.levels
+def _beside(parts: Sequence[NDArray[Any]], n: int, dtype: type[np.generic]) -> NDArray[Any]:
+    """Columns side by side: (n, len(parts)), contiguous."""
+    return np.ascontiguousarray(np.stack(parts, 1)) if parts else np.empty((n, 0), dtype)
 
 
-def _levels(codec: Codec) -> int:
-    number = _number(codec)
-    return _half(codec).count if number is None else number.levels
+def _thinned(points: Floats, most: int) -> Floats:
+    """The points, or `most` of them spread evenly."""
+    few: Floats = points[np.linspace(0, points.size - 1, min(most, points.size)).astype(int)]
+    return few
 
 
-def _targets_first(codecs: Mapping[str, Codec]) -> Iterable[str]:
+def _targets_first(codecs: Mapping[str, Numeric]) -> Iterable[str]:
     """Column names such that a tie's target comes before the column tied to it."""
     done: dict[str, None] = {}
 
     def visit(name: str) -> None:
-        number = _number(codecs[name])
-        for target in number.ties if number else ():
+        for target in codecs[name].number.ties:
             if target not in done:
                 visit(target)
         done.setdefault(name)
@@ -319,47 +296,17 @@ def _targets_first(codecs: Mapping[str, Codec]) -> Iterable[str]:
 
 def _with_ties(codecs: dict[str, Codec], train: pl.DataFrame, schema: Schema) -> dict[str, Codec]:
     """The codecs with columns that often equal each other tied, the smaller to the larger one."""
-    floats = {
-        n: c.floats(train[n]) for n, c in codecs.items() if not isinstance(c, columns.DiscreteCodec)
-    }
+    numeric = {n: c for n, c in codecs.items() if isinstance(c, Numeric)}
+    floats = {n: c.floats(train[n]) for n, c in numeric.items()}
     after = {e.time: e.not_after for e in schema.endpoints}
-    # a cap comes before what it caps; among the others the larger comes first, as survival before relapse
-    depth = {n: int(after.get(n) is not None) for n in floats}
-    sequence = sorted(floats, key=lambda n: (depth[n], -np.nanmean(floats[n])))
-    out = dict(codecs)
-    for place, name in enumerate(sequence):
-        number = _number(codecs[name])
-        assert number is not None
-        values = np.where(np.isin(floats[name], number.atoms), np.nan, floats[name])
-        targets = [
-            t
-            for t in sequence[:place]
-            if isinstance(codecs[t], Date) == isinstance(codecs[name], Date)
-        ]
-        left = np.isfinite(values)
-        ties: list[str] = []
-        while targets and len(ties) < MAX_TIES:
-            agree = {t: (values == floats[t]) & left for t in targets}
-            best = max(targets, key=lambda t: int(agree[t].sum()))
-            if not _surprising(values[left], floats[best], int(agree[best].sum()), values.size):
-                break
-            ties.append(best)
-            targets.remove(best)
-            left &= ~agree[best]
-        if ties:
-            codec = codecs[name]
-            assert not isinstance(codec, columns.DiscreteCodec)
-            out[name] = codec.with_number(number.tied(tuple(ties), values[left]))
-    return out
-
-
-def _surprising(values: Floats, target: Floats, agree: int, n: int) -> bool:
-    """Whether so many agreements are more than a coincidence of two columns with common values."""
-    if agree < max(10, TIE_SHARE * n):
-        return False
-    points, count = np.unique(values, return_counts=True)
-    others, other_count = np.unique(target[np.isfinite(target)], return_counts=True)
-    common, i, j = np.intersect1d(points, others, return_indices=True)
-    del common
-    chance = float((count[i] * (other_count[j] / max(other_count.sum(), 1))).sum())
-    return agree > TIE_SURPRISE * chance
+    # a bound comes before what it bounds, an endpoint before its copies, and among the others the
+    # larger first, as survival before relapse
+    depth = {n: (after.get(n) is not None, n not in after) for n in floats}
+    found = ties.find(
+        sorted(floats, key=lambda n: (depth[n], -np.nanmean(floats[n]))),
+        floats,
+        atoms={n: c.number.atoms for n, c in numeric.items()},
+        family={n: c.scale.family for n, c in numeric.items()},
+    )
+    tied = {n: numeric[n].with_number(numeric[n].number.tied(*found[n])) for n in found}
+    return {**codecs, **tied}

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from . import dtypes
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,13 +29,13 @@ class Levels:
             distance.
         missing: Whether training values were missing; missing is then the level after the known
             ones.
-        dtype: Polars dtype of the column.
+        dtype: Dtype of the training column.
     """
 
     known: tuple[Value, ...]
     extra: tuple[Value, ...]
     missing: bool
-    dtype: str
+    dtype: pl.DataType
 
     @classmethod
     def fit(
@@ -50,7 +52,7 @@ class Levels:
         known.update(dict.fromkeys(distinct(column)))
         extra = dict.fromkeys(v for other in also for v in distinct(other) if v not in known)
         missing = column.null_count() > 0
-        return cls(tuple(known), tuple(extra), missing, str(column.dtype.base_type()))
+        return cls(tuple(known), tuple(extra), missing, column.dtype)
 
     @property
     def count(self) -> int:
@@ -59,6 +61,7 @@ class Levels:
 
     def codes(self, column: pl.Series) -> NDArray[np.int32]:
         """Code of each value: its place among known and extra levels, -1 where missing."""
+        dtypes.require(column, self.dtype)
         levels = [*self.known, *self.extra]
         if not levels:
             return np.full(len(column), -1, np.int32)
@@ -82,7 +85,7 @@ class Levels:
         drawn = pl.Series(np.where(states < len(self.known), states, -1))
         known = pl.Series(name, list(self.known)) if self.known else pl.Series(name, [None])
         column = known.gather(drawn.clip(0)).set(drawn < 0, None)
-        return column.cast(pl.String if self.dtype == "Enum" else getattr(pl, self.dtype))
+        return column.cast(self.dtype)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; `from_dict` undoes it."""
@@ -90,13 +93,14 @@ class Levels:
             "known": list(self.known),
             "extra": list(self.extra),
             "missing": self.missing,
-            "dtype": self.dtype,
+            "dtype": dtypes.to_dict(self.dtype),
         }
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Levels:
+    def from_dict(cls, data: Mapping[str, Any]) -> Levels:
         """Undo `to_dict`."""
-        return cls(tuple(data["known"]), tuple(data["extra"]), bool(data["missing"]), data["dtype"])
+        dtype = dtypes.from_dict(data["dtype"])
+        return cls(tuple(data["known"]), tuple(data["extra"]), bool(data["missing"]), dtype)
 
 
 def plain(column: pl.Series) -> pl.Series:

@@ -1,10 +1,11 @@
 """The distribution of one numeric column, at the resolution it was recorded with.
 
-A value seen twice or more is an atom: its mass stays on it, so heaping (blast counts at multiples of five)
-comes back exactly. A value seen once stands for its neighborhood: its mass is spread up to the midpoints of
-its neighbors and read at its own number of decimals, so that a draw is rarely a patient's own value. Beyond
-the extremes lies the mass that a new patient has of being more extreme, 1 / (n + 1) a side, unless the
-extreme is itself an atom: a limit of the scale (age at entry, 100 %) is seen more than once.
+A value seen twice or more is an atom: its mass stays on it, so heaping (blast counts at multiples
+of five) comes back exactly. A value seen once stands for its neighborhood: its mass is spread up to
+the midpoints of its neighbors and read at its own number of decimals, so that a draw is rarely a
+patient's own value. Beyond the extremes lies the mass that a new patient has of being more extreme,
+1 / (n + 1) a side, unless the extreme is itself an atom: a limit of the scale (age at entry, 100 %)
+is seen more than once.
 """
 
 from __future__ import annotations
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 MAX_DECIMALS = 12
-TAIL = np.log(
-    [50.0, 10.0, 4.0, 2.0, 1.0]
-)  # an exponential tail has 2, 10, 25, 50, 100 % left there
+# offsets at which an exponential tail has 2, 10, 25, 50 and 100 % of its mass left
+TAIL = np.log([50.0, 10.0, 4.0, 2.0, 1.0])
 FAR = 100.0
 WIDE = 0.01  # a cell narrower than this on the normal scale needs no snapping while drawing
 MAX_WIDE = 512
@@ -76,8 +76,8 @@ class Marginal:
     def edges(self, values: Floats) -> tuple[Floats, Floats]:
         """Distribution function at either edge of the cell of each value.
 
-        The cell of a value is what is read as that value. One that cannot be drawn is read as the nearest
-        that can.
+        The cell of a value is what is read as that value. One that cannot be drawn is read as the
+        nearest that can.
         """
         i = np.clip(np.searchsorted(self.left, values, side="right") - 1, 0, None)
         after = np.minimum(i + 1, self.left.size - 1)
@@ -94,7 +94,7 @@ class Marginal:
         return low, high
 
     def cells(self, values: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        """The cell of each value on the normal scale: its median, edges and the log of its width."""
+        """Cell of each value on the normal scale: its median, edges and the log of its width."""
         low, high = self.edges(values)
         with np.errstate(divide="ignore"):
             a, b = np.clip(ndtri(low), -FAR, FAR), np.clip(ndtri(high), -FAR, FAR)
@@ -108,24 +108,24 @@ class Marginal:
         x = self.left[i] + share * (self.right[i] - self.left[i])
         k, first, last = self._read(x, i)
         value = np.clip(k, first, np.maximum(first, last)) / 10.0 ** self.decimals[i]
-        return (
-            np.where(self.left[i] == self.right[i], self.left[i], value) + 0.0
-        )  # no negative zero
+        atom = self.left[i] == self.right[i]
+        drawn: Floats = np.where(atom, self.left[i], value) + 0.0  # no negative zero
+        return drawn
 
     def wide(self) -> tuple[Floats, Floats, Floats]:
         """Median and edges on the normal scale of the widest cells, ascending: (cells,) each."""
-        z, low, high, _ = self.cells(self._values())
+        z, low, high, _ = self.cells(np.unique(self.at(self.points())))
         order = np.argsort(low - high, kind="stable")[:MAX_WIDE]
         keep = np.sort(order[(high - low)[order] > WIDE])
         return z[keep], low[keep], high[keep]
 
-    def _values(self) -> Floats:
-        """A value of each piece: the atom, or the one at its middle."""
-        middle = self.f[:-1] + np.diff(self.f) / 2
-        return np.unique(self.at(np.asarray(ndtri(middle))))
+    def points(self) -> Floats:
+        """The middle of each piece on the normal scale."""
+        middle: Floats = ndtri(self.f[:-1] + np.diff(self.f) / 2)
+        return middle
 
     def _read(self, x: Floats, i: Ints) -> tuple[Floats, Floats, Floats]:
-        """Nearest grid point of piece i in units of its last decimal, and the piece's first and last."""
+        """Nearest grid point of piece i in units of its last decimal, its first and its last."""
         unit = 10.0 ** self.decimals[i]
         first = np.ceil(self.left[i] * unit - 1e-6)
         last = np.ceil(self.right[i] * unit - 1e-6) - 1.0  # the right end belongs to the next piece
@@ -157,14 +157,16 @@ def decimals_of(values: Floats) -> Ints:
 
 
 def _dusted(values: Floats) -> Floats:
-    """Values seen once without their single-precision dust; a repeated one is kept as it was stored."""
+    """Values seen once without single-precision dust; a repeated one stays as it was stored."""
     _, inverse, count = np.unique(values, return_inverse=True, return_counts=True)
-    clean = np.round(values * 10.0 ** decimals_of(values)) / 10.0 ** decimals_of(values)
-    return np.where(count[inverse] == 1, clean, values)
+    unit = 10.0 ** decimals_of(values)
+    clean = np.round(values * unit) / unit
+    dusted: Floats = np.where(count[inverse] == 1, clean, values)
+    return dusted
 
 
 def _tails(values: Floats, point: Floats, count: Ints, step: float) -> tuple[Floats, Floats]:
-    """Offsets of the tails' knots beyond either extreme, farthest first; empty where there is no tail."""
+    """Offsets of the tails' knots beyond either extreme, farthest first; empty if no tail."""
 
     def tail(excess: Floats, count: int, room: float) -> Floats:
         if count > 1 or room < step or point.size < 3:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
 from .marginal import Marginal
 
@@ -143,7 +142,7 @@ class Number:
         }
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Number:
+    def from_dict(cls, data: Mapping[str, Any]) -> Number:
         """Undo `to_dict`."""
         return cls(
             marginal=Marginal.from_dict(data["marginal"]),
@@ -154,8 +153,3 @@ class Number:
             sentinels=tuple(data["sentinels"]),
             ties=tuple(data["ties"]),
         )
-
-
-def floats_of(column: pl.Series) -> Floats:
-    """A numeric column as (n,) float64, NaN where missing."""
-    return column.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)

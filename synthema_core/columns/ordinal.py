@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .levels import Levels
-from .view import RowsView
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import polars as pl
 
     from ..schema import Column
+    from .number import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +24,26 @@ class Ordinal:
 
     levels: Levels
 
-    @classmethod
-    def fit(cls, column: pl.Series, spec: Column, also: Sequence[pl.Series] = ()) -> Ordinal:
-        """Fit to a training column; grades only `also` holds come after the known ones."""
-        return cls(Levels.fit(column, spec.categories, also))
+    @property
+    def choices(self) -> int:
+        """How many levels a flow chooses from."""
+        return self.levels.count
 
-    def rows(self, column: pl.Series) -> RowsView:
-        """(n,) ranks, 0 for the first grade and 1 for the last."""
+    def rows(self, column: pl.Series) -> Floats:
+        """(n,) ranks, 0 for the first grade and 1 for the last, NaN where missing."""
         codes = self.levels.codes(column)
-        rank = codes / max(len(self.levels.known) - 1, 1)
-        return RowsView(numeric=np.where(codes < 0, np.nan, rank))
+        return np.where(codes < 0, np.nan, codes / max(len(self.levels.known) - 1, 1))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; `from_dict` undoes it."""
         return {"levels": self.levels.to_dict()}
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Ordinal:
+    def from_dict(cls, data: Mapping[str, Any]) -> Ordinal:
         """Undo `to_dict`."""
         return cls(Levels.from_dict(data["levels"]))
+
+
+def fit(column: pl.Series, spec: Column, also: Sequence[pl.Series] = ()) -> Ordinal:
+    """Grades in the schema's order; one that only `also` holds comes after the known ones."""
+    return Ordinal(Levels.fit(column, spec.categories, also))

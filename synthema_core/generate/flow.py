@@ -1,16 +1,16 @@
-"""FlowGenerator: an ensemble of autoregressive mixed flows behind `fit`, `sample` and `log_prob`."""
+"""FlowGenerator: an ensemble of autoregressive mixed flows."""
 
 from __future__ import annotations
 
 import os
 import platform
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 from tqdm import tqdm
 
 from .. import tables
@@ -22,6 +22,7 @@ from .redraw import redraw
 
 try:
     import jax
+    import jax.numpy as jnp
 
     from synthema_kernels import flows
 except ImportError as error:  # pragma: no cover - needs an environment without the extra
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import polars as pl
     from numpy.typing import NDArray
 
     from ..schema import Schema
@@ -45,9 +47,10 @@ HELD_OUT = 0.15
 class FlowGenerator:
     """Synthetic patients from an ensemble of autoregressive normalizing flows on mixed columns.
 
-    Every column's conditional is exact: numbers have the mass of the cell they were recorded in, everything
-    else (categories, missingness, limits, ties between columns) is a level with a probability. Levels that a
-    rule forbids have none; what remains of the rules is met by redrawing whole rows.
+    Every column's conditional is exact: numbers have the mass of the cell they were recorded in,
+    everything else (categories, missingness, limits, ties between columns) is a level with a
+    probability. Levels that a rule forbids have none; what remains of the rules is met by redrawing
+    whole rows.
 
     Attributes set by `fit`: `model_`.
     """
@@ -132,8 +135,8 @@ class FlowGenerator:
         frame = tables.as_frame(train, name="train")
         if frame.height < MIN_ROWS:
             raise TableError(
-                f"train: expected at least {MIN_ROWS} rows, got {frame.height}. A density of so few patients "
-                "would be their copy; use more rows."
+                f"train: expected at least {MIN_ROWS} rows, got {frame.height}. A density of so "
+                "few patients would be their copy; use more rows."
             )
         encoder = Encoder.fit(frame, schema)
         layout = _layout(encoder)
@@ -144,12 +147,18 @@ class FlowGenerator:
             dropout=self.dropout,
             batch=int(np.clip(frame.height // 8, 64, 256)),
         )
+        stop = threading.Event()  # a thread cannot be killed: each looks here between stretches
         with tqdm(
             total=self.members * self.steps,
             desc="fit",
             unit="step",
             disable=None if self.progress is None else not self.progress,
         ) as bar:
+
+            def report(steps: int) -> None:
+                if stop.is_set():
+                    raise CancelledError
+                bar.update(steps)
 
             def train_member(seeds: np.random.SeedSequence) -> flows.Fitted:
                 rng = np.random.default_rng(seeds)
@@ -170,12 +179,16 @@ class FlowGenerator:
                     layout,
                     settings,
                     key=jax.random.key(int(rng.integers(2**31))),
-                    on_steps=bar.update,
+                    on_steps=report,
                 )
 
             seeds = np.random.SeedSequence(self.seed).spawn(self.members)
             with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-                fitted = list(pool.map(train_member, seeds))
+                try:
+                    fitted = list(pool.map(train_member, seeds))
+                except BaseException:  # Ctrl-C too: the pool waits for its threads
+                    stop.set()
+                    raise
         record = {
             "settings": {**asdict(settings), **self.get_params()},
             "rows": frame.height,
@@ -198,9 +211,9 @@ class FlowGenerator:
     def log_prob(self, table: object) -> NDArray[np.float64]:
         """Log-probability of each row in nats, under the ensemble's mixture.
 
-        A number contributes the mass of the cell it was recorded in, so that the probabilities of all
-        possible rows sum to one; a level never seen in training contributes 1 / (2 n + 2). Rows that break a
-        rule are not excluded from the sum.
+        A number contributes the mass of the cell it was recorded in, so that the probabilities of
+        all possible rows sum to one; a level never seen in training contributes 1 / (2 n + 2). Rows
+        that break a rule are not excluded from the sum.
 
         Args:
             table: Any Arrow table with the schema's columns.
@@ -236,15 +249,15 @@ class FlowGenerator:
         """
         model = self.model
         wanted = Wanted.of(where or {}, model.encoder.schema)
-        exact = [_in_double(member) for member in model.members]
-        with jax.enable_x64(True):
+        with jax.enable_x64(True):  # noqa: FBT003
+            exact = [_in_double(member) for member in model.members]
+            structure = _in_double(model.structure)
             key = jax.random.key(seed)
 
         def draw(turn: int) -> pl.DataFrame:
             """One chunk from every member, taken in turn."""
-            with jax.enable_x64(True):
+            with jax.enable_x64(True):  # noqa: FBT003
                 keys = jax.random.split(jax.random.fold_in(key, turn), len(exact))
-                structure = _in_double(model.structure)
                 drawn = [
                     flows.sample(member, structure, k, model.layout, CHUNK)
                     for member, k in zip(exact, keys, strict=True)
@@ -297,34 +310,34 @@ def _structure(encoder: Encoder, n: int) -> flows.Structure:
     wide = [encoder.marginal(name).wide() for name in encoder.variables.numbers]
     size = max((len(z) for z, _, _ in wide), default=0) + 1
 
-    def padded(part: int) -> NDArray[np.float32]:
+    def padded(part: int) -> jax.Array:
         rows = [np.pad(w[part], (0, size - len(w[part])), constant_values=np.inf) for w in wide]
-        return np.stack(rows).astype(np.float32) if rows else np.empty((0, size), np.float32)
+        return jnp.asarray(np.stack(rows) if rows else np.empty((0, size)), jnp.float32)
 
     return flows.Structure(
-        forbid=encoder.forbidden(),
+        forbid=jnp.asarray(encoder.forbidden()),
         cell_low=padded(1),
         cell_high=padded(2),
         cell_z=padded(0),
-        log_unseen=np.float32(-np.log(2.0 * n + 2.0)),
+        log_unseen=jnp.float32(-np.log(2.0 * n + 2.0)),
     )
 
 
 def _mixed(view: FlowView) -> flows.MixedRows:
     cells = view.cells
     return flows.MixedRows(
-        codes=view.codes,
-        z=cells.z.astype(np.float32),
-        low=cells.low.astype(np.float32),
-        high=cells.high.astype(np.float32),
-        log_width=cells.log_width.astype(np.float32),
-        present=cells.present,
+        codes=jnp.asarray(view.codes),
+        z=jnp.asarray(cells.z, jnp.float32),
+        low=jnp.asarray(cells.low, jnp.float32),
+        high=jnp.asarray(cells.high, jnp.float32),
+        log_width=jnp.asarray(cells.log_width, jnp.float32),
+        present=jnp.asarray(cells.present),
     )
 
 
 def _in_double(tree: Any) -> Any:
-    """The same weights in float64: what differs between machines is then far below any cell's width."""
+    """The same weights in float64: machines then differ by far less than any cell's width."""
     return jax.tree.map(
-        lambda leaf: np.asarray(leaf, np.float64) if np.asarray(leaf).dtype == np.float32 else leaf,
+        lambda leaf: leaf.astype(jnp.float64) if leaf.dtype == jnp.float32 else leaf,
         tree,
     )

@@ -1,8 +1,9 @@
 """Model files: safetensors with a JSON header. Reading one runs no code of its sender.
 
-The header holds the schema, the encoder, the architecture and the training record; the tensors are the
-members' weights and the structure they share. A model file is as sensitive as what it can generate: the
-encoder keeps the values that several patients share and the midpoints between the others.
+The header holds the schema, the encoder, the architecture and the training record; the tensors are
+the members' weights and the structure they share. A model file is as sensitive as what it can
+generate: the encoder keeps the values that several patients share and the midpoints between the
+others.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
@@ -24,6 +26,8 @@ from .model import Model
 
 if TYPE_CHECKING:
     import os
+
+    import jax
 
 FORMAT = "synthema-flow"
 VERSION = 1
@@ -93,8 +97,12 @@ def read(path: str | os.PathLike[str]) -> Model:
 
 
 def _model(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
-    def part(prefix: str) -> dict[str, np.ndarray]:
-        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    def part(prefix: str) -> dict[str, jax.Array]:
+        return {
+            k.removeprefix(prefix): jnp.asarray(v)
+            for k, v in tensors.items()
+            if k.startswith(prefix)
+        }
 
     layout = flows.Layout(
         header["layout"]["numbers"],

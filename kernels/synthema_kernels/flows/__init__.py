@@ -6,8 +6,8 @@
 - `start`: the member that is a Gaussian copula; `orders`: the orders members read in.
 - `fit`: compiled training with early stopping; `sample`: drawing rows.
 
-An ensemble is a list of members that share `Layout` and `Structure`: every function here compiles once for
-all of them.
+An ensemble is a list of members that share `Layout` and `Structure`: every function here compiles
+once for all of them.
 """
 
 from .density import Member as Member

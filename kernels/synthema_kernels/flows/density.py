@@ -1,12 +1,12 @@
 """Exact log-probability of mixed rows under one autoregressive member.
 
-One masked network reads the variables in the member's order and gives each its conditional: a softmax over
-levels, or, for a number, an affine map followed by a spline that carries its normal scale to a standard
-normal. The probability of a row is the product of its conditionals, and a number's conditional is the mass
-of its cell.
+One masked network reads the variables in the member's order and gives each its conditional: a
+softmax over levels, or, for a number, an affine map followed by a spline that carries its normal
+scale to a standard normal. The probability of a row is the product of its conditionals, and a
+number's conditional is the mass of its cell.
 
-Sources: masked autoregressive networks, Germain et al. (2015), arXiv 1502.03509; autoregressive flows,
-Papamakarios, Pavlakou and Murray (2017), arXiv 1705.07057; splines, see `spline`.
+Sources: masked autoregressive networks, Germain et al. (2015), arXiv 1502.03509; autoregressive
+flows, Papamakarios, Pavlakou and Murray (2017), arXiv 1705.07057; splines, see `spline`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 HEADS = 2 + spline.PARAMETERS  # mean, log-scale and spline of a number's conditional
 LOGIT_BOUND = 25.0
-FORBIDDEN = 60.0  # nats: a forbidden level keeps a probability below 1e-15 and no gradient is lost
+FORBIDDEN = 60.0  # nats: what a forbidden level loses; finite, so that no gradient is lost
 
 
 @jax.tree_util.register_dataclass
@@ -35,8 +35,10 @@ class Structure:
     """What is certain about the variables, shared by all members.
 
     Attributes:
-        forbid: (width, width) 1 where the level of the column may not follow once the level of the row holds.
-        cell_low: (p, cells) lower edges of the wide cells of each number, ascending, padded with +inf.
+        forbid: (width, width) 1 where the level of the column may not follow once the level of the
+            row holds.
+        cell_low: (p, cells) lower edges of the wide cells of each number, ascending, padded with
+            +inf.
         cell_high: (p, cells) their upper edges.
         cell_z: (p, cells) their medians.
         log_unseen: () log-probability given to a level never seen in training.
@@ -57,8 +59,8 @@ class Member:
     Attributes:
         position: (variables,) place of each variable in the order, 0 first.
         w1, b1, w2, b2: The two hidden layers.
-        w3, skip, b3: Output from the hidden layer, straight from the inputs, and bias. Rows are the levels
-            first, then the heads of the numbers, head-major.
+        w3, skip, b3: Output from the hidden layer, straight from the inputs, and bias. Rows are the
+            levels first, then the heads of the numbers, head-major.
     """
 
     position: Int[Array, variables]
@@ -105,7 +107,7 @@ def output_variable(layout: Layout) -> Int[Array, outputs]:
 
 
 def features(rows: MixedRows, layout: Layout) -> Float[Array, "features n"]:
-    """Network inputs: the bends of each number, 0 where it is absent, then one indicator per level."""
+    """Network inputs: bends of each number, 0 where it is absent, then one indicator per level."""
     numbers = [jnp.where(rows.present, part, 0.0) for part in bend(rows.z)]
     levels = (rows.codes[layout.owner] == layout.within[:, None]).astype(rows.z.dtype)
     return jnp.concatenate([*numbers, levels])
@@ -160,7 +162,10 @@ def log_prob(
     dropout: float = 0.0,
     key: PRNGKeyArray | None = None,
 ) -> Float[Array, n]:
-    """Log-probability in nats of each row: the mass of its cells and levels, which sums to one over all rows."""
+    """Log-probability in nats of each row: the mass of its cells and levels.
+
+    The probabilities of all possible rows sum to one.
+    """
     inputs = features(rows, layout)
     member = masked(member, layout)
     logits, heads = conditionals(member, inputs, layout, dropout=dropout, key=key)

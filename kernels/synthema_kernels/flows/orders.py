@@ -23,10 +23,11 @@ def draw(
 
     Args:
         layout: The variables.
-        family: "numbers_first" puts every number before the levels that often derive from it; "mixed"
-            shuffles everything.
-        leads: For each number the discrete variable that is drawn before it in either family, or -1: the
-            status of a time, since times of events and of censoring are two simple distributions.
+        family: "numbers_first" puts every number before the levels that often derive from it;
+            "mixed" shuffles everything.
+        leads: For each number the discrete variable that is drawn before it in either family, or
+            -1: the status of a time, since times of events and of censoring are two simple
+            distributions.
         rng: Source of the shuffle.
 
     Returns:
@@ -39,7 +40,7 @@ def draw(
         placed.update(before)
         return [*(layout.numbers + c for c in before), number]
 
-    numbers = [block(int(j)) for j in rng.permutation(layout.numbers)]
+    numbers = [block(j) for j in rng.permutation(layout.numbers).tolist()]
     others = [[layout.numbers + c] for c in range(len(layout.levels)) if c not in placed]
     if family == "numbers_first":
         blocks = [*numbers, *_shuffled(others, rng)]

@@ -1,22 +1,26 @@
 """What a flow sees of a table: exact cells for numbers, codes for everything else.
 
-A number is known to the resolution it was recorded at, so a row says in which *cell* of the normal scale it
-lies, and its likelihood is the mass of that cell: no noise is added and no density is pretended where there
-is an atom. Rows lie on the trailing axis.
+A number is known to the resolution it was recorded at, so a row says in which *cell* of the normal
+scale it lies, and its likelihood is the mass of that cell: no noise is added and no density is
+pretended where there is an atom. Rows lie on the trailing axis.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
 if TYPE_CHECKING:
+    from jax.typing import ArrayLike
     from jaxtyping import Array, Bool, Float, Int
+    from numpy.typing import NDArray
 
-FAR = 100.0  # stands for infinity at the open edge of the outermost cells: its normal tail is exactly 0
+    Ints = NDArray[np.int32]
+
+FAR = 100.0  # stands for infinity at the open edge of the outermost cells: its tail is exactly 0
 KNOTS = (-1.0, 0.0, 1.0)  # where a number's effect on what follows may bend
 NARROW = 0.02  # below this width a cell's mass is density times width, to a relative error of 2e-5
 
@@ -42,26 +46,28 @@ class MixedRows:
     log_width: Float[Array, "p n"]
     present: Bool[Array, "p n"]
 
-    def take(self, index: Int[Array, m]) -> MixedRows:
+    def take(self, index: Int[ArrayLike, m]) -> MixedRows:
         """The rows at `index`."""
-        return jax.tree.map(lambda leaf: leaf[:, index], self)
+        taken: MixedRows = jax.tree.map(lambda leaf: leaf[:, index], self)
+        return taken
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The variables of a flow, the same for every member of an ensemble. Hashable: a static argument.
+    """The variables of a flow, the same for every member. Hashable: a static argument.
 
     Variables are numbered numbers first: 0 .. p-1 numeric, p .. p+q-1 discrete.
 
     Attributes:
         numbers: p, how many numeric variables there are.
         levels: Number of levels of each discrete variable.
-        state: For each number the discrete variable that says whether it is present (level 0), or -1.
+        state: For each number the discrete variable that says whether it is present (level 0), or
+            -1.
     """
 
     numbers: int
     levels: tuple[int, ...]
-    state: tuple[int, ...] = field(default=())
+    state: tuple[int, ...]
 
     @property
     def variables(self) -> int:
@@ -84,22 +90,22 @@ class Layout:
         return self.numbers * (1 + len(KNOTS))
 
     @property
-    def starts(self) -> np.ndarray:
+    def starts(self) -> Ints:
         """(q,) first level of each discrete variable in the concatenation of all levels."""
-        return np.concatenate([[0], np.cumsum(self.levels)])[:-1].astype(np.int32)
+        return np.cumsum((0, *self.levels), dtype=np.int32)[:-1]
 
     @property
-    def owner(self) -> np.ndarray:
+    def owner(self) -> Ints:
         """(width,) discrete variable each level belongs to."""
         return np.repeat(np.arange(len(self.levels), dtype=np.int32), self.levels)
 
     @property
-    def within(self) -> np.ndarray:
+    def within(self) -> Ints:
         """(width,) place of each level within its variable."""
-        return (np.arange(self.width, dtype=np.int32) - self.starts[self.owner]).astype(np.int32)
+        return np.arange(self.width, dtype=np.int32) - self.starts[self.owner]
 
     @property
-    def feature_variable(self) -> np.ndarray:
+    def feature_variable(self) -> Ints:
         """(features,) variable each network input comes from."""
         numbers = np.tile(np.arange(self.numbers), 1 + len(KNOTS))
         return np.concatenate([numbers, self.numbers + self.owner]).astype(np.int32)

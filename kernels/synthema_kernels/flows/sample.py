@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.scipy.special import ndtri
 
@@ -36,8 +37,8 @@ class _State(NamedTuple):
 def sample(member: Member, structure: Structure, key: PRNGKeyArray, layout: Layout, n: int) -> Draw:
     """N rows from one member.
 
-    Runs in the precision of `member`'s weights. In float64 two machines draw the same rows: what differs
-    between their arithmetic is far below the width of any cell.
+    Runs in the precision of `member`'s weights. In float64 two machines draw the same rows: what
+    differs between their arithmetic is far below the width of any cell.
 
     Args:
         member: The network.
@@ -54,7 +55,7 @@ def sample(member: Member, structure: Structure, key: PRNGKeyArray, layout: Layo
     pad = max(layout.levels, default=1)
     p, q, b = layout.numbers, len(layout.levels), layout.bends
     order = jnp.argsort(member.position)
-    tiny = jnp.finfo(kind).tiny
+    tiny = float(np.finfo(kind).tiny)
     uniforms = jax.random.uniform(key, (layout.variables, n), kind, minval=tiny, maxval=1.0)
     starts = jnp.asarray([*layout.starts, 0])
     sizes = jnp.asarray([*layout.levels, 1])
@@ -90,15 +91,19 @@ def sample(member: Member, structure: Structure, key: PRNGKeyArray, layout: Layo
         weights = lax.dynamic_slice_in_dim(first, b + starts[c], pad, axis=1)
         return _State(inputs, state.hidden + weights @ chosen, state.codes.at[c].set(code))
 
+    def gate(state: _State, variable: Array) -> Array:
+        """Whether the number is present."""
+        return (states[variable] < 0) | (state.inputs[b + starts[states[variable]]] > 0)
+
     def number(state: _State, hidden: Array, variable: Array, u: Array) -> _State:
         rows = layout.width + jnp.arange(HEADS) * p + variable
         head = slope(hidden, state.inputs, rows)
-        z = head[0] + jnp.exp(log_scale(head[1])) * spline.inverse(ndtri(u), head[2:])
+        scale = jnp.exp(log_scale(head[1]))
+        z = head[0] + scale * spline.inverse(ndtri(u), head[2:])
         cell = jnp.searchsorted(structure.cell_low[variable], z, side="right") - 1
         in_cell = (cell >= 0) & (z < structure.cell_high[variable, cell])
         z = jnp.where(in_cell, structure.cell_z[variable, cell], z).astype(kind)
-        gate = (states[variable] < 0) | (state.inputs[b + starts[states[variable]]] > 0)
-        parts = jnp.stack([jnp.where(gate, part, 0.0) for part in bend(z)])
+        parts = jnp.stack([jnp.where(gate(state, variable), part, 0.0) for part in bend(z)])
         where = variable + p * jnp.arange(len(parts))
         inputs = state.inputs.at[where].set(parts)
         return _State(inputs, state.hidden + first[:, where] @ parts, state.codes)

@@ -1,0 +1,92 @@
+"""The codec of every numeric kind: a scale to read values on, and their distribution there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import SchemaError
+from . import scale
+from .number import Number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
+
+    from ..schema import Column
+    from .number import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Numeric:
+    """A column whose values lie on a line. Missing is null in the table and NaN in floats and rows.
+
+    Attributes:
+        scale: How values are read as floats and written back.
+        number: Their distribution, states and training range.
+    """
+
+    scale: scale.Scale
+    number: Number
+
+    @classmethod
+    def fit(cls, column: pl.Series, spec: Column) -> Numeric:
+        """Fit to a training column.
+
+        Raises:
+            SchemaError: If the column holds no value.
+        """
+        read = scale.scale_of(column)
+        values = read.floats(column)
+        if (np.isnan(values) | np.isin(values, spec.sentinels)).all():
+            raise SchemaError(
+                f"column {spec.name!r}: expected {spec.kind} values, got only missing ones. "
+                "Drop the column, or declare it constant."
+            )
+        return cls(read, Number.fit(values, sentinels=spec.sentinels))
+
+    @property
+    def choices(self) -> int:
+        """How many states a flow chooses from before the number; 0 if it is always a number."""
+        return self.number.levels
+
+    def with_number(self, number: Number) -> Numeric:
+        """The same column with another distribution."""
+        return replace(self, number=number)
+
+    def floats(self, column: pl.Series) -> Floats:
+        """(n,) values on the column's scale, NaN where missing."""
+        return self.scale.floats(column)
+
+    def rows(self, column: pl.Series) -> Floats:
+        """(n,) numbers, 0 to 1 over the training range, NaN where missing."""
+        return self.number.rows(self.floats(column))
+
+    def series(self, values: Floats, name: str) -> pl.Series:
+        """Undo `floats`."""
+        return self.scale.series(values, name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; `from_dict` undoes it."""
+        return {"scale": self.scale.to_dict(), "number": self.number.to_dict()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Numeric:
+        """Undo `to_dict`."""
+        return cls(scale.from_dict(data["scale"]), Number.from_dict(data["number"]))
+
+
+def expect(spec: Column, column: pl.Series, *, wanted: str, found: bool) -> None:
+    """Check that a training column has a dtype its kind can read.
+
+    Raises:
+        SchemaError: If it has not.
+    """
+    if not found:
+        raise SchemaError(
+            f"column {spec.name!r}: expected a {wanted} dtype for kind {spec.kind}, "
+            f"got {column.dtype}. Cast it, or declare it categorical."
+        )
