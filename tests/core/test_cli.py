@@ -371,7 +371,7 @@ def test_ctrl_c_during_training_leaves_no_file(study, tmp_path):
     pytest.importorskip("jax")
     model = tmp_path / "m.synthema"
     train, schema = str(study / "train.parquet"), str(study / "schema.json")
-    words = ["fit", train, "--schema", schema, "-o", str(model), "--steps", "100000000"]
+    words = ["fit", train, "--schema", schema, "-o", str(model), "--members", "1"]
     code = (  # a shell's background job ignores SIGINT, and so would its children
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from synthema_core.cli import main; raise SystemExit(main())"
