@@ -93,16 +93,21 @@ class Marginal:
         high = self.f[i] + mass * np.where(atom, 1.0, (high - left) / size)
         return low, high
 
-    def cells(self, values: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        """Cell of each value on the normal scale: its median, edges and the log of its width."""
-        low, high = self.edges(values)
-        with np.errstate(divide="ignore"):
-            a, b = np.clip(ndtri(low), -FAR, FAR), np.clip(ndtri(high), -FAR, FAR)
-        return ndtri((low + high) / 2), a, b, np.log(b - a)
+    def upto(self, values: Floats) -> Floats:
+        """Mass of all that is read as `values` or less; where nothing is, of the smallest cell."""
+        i = np.clip(np.searchsorted(self.left, values, side="right") - 1, 0, None)
+        unit = 10.0 ** self.decimals[i]
+        within = np.minimum(np.floor(values * unit + 1e-6) / unit, self.right[i])
+        _, high = self.edges(np.maximum(within, self.left[i]))
+        mass: Floats = np.where(values >= self.right[i], self.f[i + 1], high)
+        return mass
 
     def at(self, z: Floats) -> Floats:
         """Value read at the point `z` of the normal scale."""
-        u = ndtr(z)
+        return self.quantile(ndtr(z))
+
+    def quantile(self, u: Floats) -> Floats:
+        """Value read where the distribution function is `u`."""
         i = np.clip(np.searchsorted(self.f, u, side="right") - 1, 0, self.left.size - 1)
         share = (u - self.f[i]) / (self.f[i + 1] - self.f[i])
         x = self.left[i] + share * (self.right[i] - self.left[i])
@@ -114,7 +119,7 @@ class Marginal:
 
     def wide(self) -> tuple[Floats, Floats, Floats]:
         """Median and edges on the normal scale of the widest cells, ascending: (cells,) each."""
-        z, low, high, _ = self.cells(np.unique(self.at(self.points())))
+        z, low, high, _ = normal_cells(*self.edges(np.unique(self.at(self.points()))))
         order = np.argsort(low - high, kind="stable")[:MAX_WIDE]
         keep = np.sort(order[(high - low)[order] > WIDE])
         return z[keep], low[keep], high[keep]
@@ -147,6 +152,13 @@ class Marginal:
         return cls(left=left, right=right, f=f, decimals=np.asarray(data["decimals"], np.int64))
 
 
+def normal_cells(low: Floats, high: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Cells of a distribution function on the normal scale: median, edges and log of the width."""
+    with np.errstate(divide="ignore"):
+        a, b = np.clip(ndtri(low), -FAR, FAR), np.clip(ndtri(high), -FAR, FAR)
+        return ndtri((low + high) / 2), a, b, np.log(b - a)
+
+
 def decimals_of(values: Floats) -> Ints:
     """How many decimals each value was recorded with; single-precision dust is not counted."""
     out = np.full(values.shape, MAX_DECIMALS, np.int64)
@@ -171,7 +183,8 @@ def _tails(values: Floats, point: Floats, count: Ints, step: float) -> tuple[Flo
     def tail(excess: Floats, count: int, room: float) -> Floats:
         if count > 1 or room < step or point.size < 3:
             return np.empty(0)
-        return TAIL * min(max(float(excess.mean()), step), room / TAIL[0])
+        knots: Floats = TAIL * min(max(float(excess.mean()), step), room / TAIL[0])
+        return knots
 
     low, high = np.quantile(values, [0.05, 0.95])
     floor = -np.inf if point[0] < 0 else min(step, float(point[0]))

@@ -188,7 +188,8 @@ def log_cell_mass(rows: MixedRows, heads: Float[Array, "heads p n"]) -> Float[Ar
     points = (points - heads[0]) * jnp.exp(-scale)
     y, log_slope = spline.forward(points, heads[2:, None])
     density = -0.5 * y[1] ** 2 - 0.5 * jnp.log(2.0 * jnp.pi) + log_slope[1] - scale
-    narrow = rows.log_width < jnp.log(NARROW)
+    # narrow before the map, else its edges are exact enough; and after it, else density varies
+    narrow = (rows.log_width < jnp.log(NARROW)) & (y[2] - y[0] < NARROW)
     wide = log_normal_mass(jnp.where(narrow, -1.0, y[0]), jnp.where(narrow, 1.0, y[2]))
     return jnp.where(narrow, density + rows.log_width, wide)
 

@@ -40,7 +40,7 @@ class Settings:
 
     steps: int = 1500
     batch: int = 128
-    rate: float = 2e-3
+    rate: float = 1e-3
     weight_decay: float = 1e-4
     dropout: float = 0.3
     every: int = 25

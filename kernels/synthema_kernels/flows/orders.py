@@ -33,24 +33,24 @@ def draw(
     Returns:
         (variables,) position of each variable.
     """
-    placed: set[int] = set()
-
-    def block(number: int) -> list[int]:
-        before = [c for c in (leads[number], layout.state[number]) if c >= 0 and c not in placed]
-        placed.update(before)
-        return [*(layout.numbers + c for c in before), number]
-
-    numbers = [block(j) for j in rng.permutation(layout.numbers).tolist()]
-    others = [[layout.numbers + c] for c in range(len(layout.levels)) if c not in placed]
+    numbers = list(range(layout.numbers))
+    others = [c for c in range(len(layout.levels)) if c not in layout.state]
     if family == "numbers_first":
-        blocks = [*numbers, *_shuffled(others, rng)]
+        free = [layout.numbers + c for c in others if c not in leads]
+        sequence = [*_shuffled(numbers, rng), *_shuffled(free, rng)]
     else:
-        blocks = _shuffled(numbers + others, rng)
-    order = [variable for block in blocks for variable in block]
+        sequence = _shuffled([*numbers, *(layout.numbers + c for c in others)], rng)
+
+    order: dict[int, None] = {}
+    for variable in sequence:
+        if variable < layout.numbers:
+            before = [c for c in (leads[variable], layout.state[variable]) if c >= 0]
+            order.update(dict.fromkeys(layout.numbers + c for c in before))
+        order.setdefault(variable)
     position = np.empty(layout.variables, np.int32)
-    position[order] = np.arange(layout.variables, dtype=np.int32)
+    position[list(order)] = np.arange(layout.variables, dtype=np.int32)
     return position
 
 
-def _shuffled(blocks: list[list[int]], rng: np.random.Generator) -> list[list[int]]:
-    return [blocks[i] for i in rng.permutation(len(blocks))]
+def _shuffled(variables: list[int], rng: np.random.Generator) -> list[int]:
+    return [variables[i] for i in rng.permutation(len(variables))]

@@ -1,8 +1,8 @@
 """Where training starts: the member that is a Gaussian copula.
 
-Means of the numbers begin as ridge regressions on what stands before them in the order, so the
-first step already has every linear dependence; levels begin at their marginals; the network's
-residual begins at zero.
+Means of the numbers begin as ridge regressions on what stands before them in the order, and levels
+as one Newton step of a ridge-penalized logistic regression from their marginals: the first step
+already has every linear dependence. The network's residual begins at zero.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .rows import Layout, MixedRows
 
 MAX_RIDGE_FEATURES = 4000
+MAX_LOGISTIC_FEATURES = 800  # one solve per level: wider tables start from the marginals
 
 
 def copula_member(
@@ -58,6 +59,14 @@ def copula_member(
     )[:, None]
     inputs = np.asarray(features(rows, layout), np.float64)
     source = position[layout.feature_variable]
+    for c, (start, size) in enumerate(zip(layout.starts, layout.levels, strict=True)):
+        earlier = np.flatnonzero(source < position[layout.numbers + c])
+        if 0 < earlier.size <= MAX_LOGISTIC_FEATURES:
+            known = codes[c] >= 0
+            level = codes[c, known] == np.arange(size)[:, None]
+            weight, shift = _logistic(inputs[earlier][:, known], level, ridge)
+            skip[start : start + size, earlier] = weight
+            bias[start : start + size, 0] += shift
     for j in range(layout.numbers):
         row = np.asarray(rows.present)[j]
         earlier = np.flatnonzero(source < position[j])[:MAX_RIDGE_FEATURES]
@@ -79,6 +88,24 @@ def copula_member(
         skip=jnp.asarray(skip),
         b3=jnp.asarray(bias),
     )
+
+
+def _logistic(
+    x: NDArray[np.float64], level: NDArray[np.bool_], ridge: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(levels, f) weights and (levels,) shifts of the logits: one Newton step from the marginals."""
+    f, size = len(x), len(level)
+    center = x.mean(1, keepdims=True)
+    gram = (x - center) @ (x - center).T
+    penalty = 0.5 * ridge * (0.5 * f + 1.0) * np.eye(f)
+    weight = np.zeros((size, f))
+    for row, indicator in zip(weight, level, strict=True):
+        share = indicator.mean()
+        if 0.0 < share < 1.0:
+            slope = (x - center) @ (indicator - share)
+            # (size - 1) / size: the logits of all levels move against each other
+            row[:] = np.linalg.solve(share * (1 - share) * gram + penalty, slope) * (1 - 1 / size)
+    return weight, -(weight @ center)[:, 0]
 
 
 def _ridge(

@@ -1,0 +1,79 @@
+"""Training starts at a Gaussian copula: ridge means, marginal levels, no residual."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+jax = pytest.importorskip("jax")
+
+import jax.numpy as jnp  # noqa: E402
+
+from synthema_kernels import flows  # noqa: E402
+from synthema_kernels.flows import density, spline  # noqa: E402
+
+
+def correlated(n=200):
+    rng = np.random.default_rng(0)
+    z = rng.multivariate_normal(np.zeros(3), np.eye(3) * 0.4 + 0.6, n).T
+    codes = np.stack([z[0] > 0.3, rng.random(n) < 0.2]).astype(np.int32)
+    present = np.ones_like(z, bool)
+    present[2] = codes[1] == 0
+    rows = flows.MixedRows(
+        codes=jnp.asarray(codes),
+        z=jnp.asarray(z),
+        low=jnp.asarray(z - 0.005),
+        high=jnp.asarray(z + 0.005),
+        log_width=jnp.full(z.shape, np.log(0.01)),
+        present=jnp.asarray(present),
+    )
+    return rows, flows.Layout(3, (2, 2), (-1, -1, 1))
+
+
+@pytest.mark.parametrize("family", ["numbers_first", "mixed"])
+def test_means_are_ridge_regressions_on_what_is_earlier(family):
+    rows, layout = correlated()
+    position = flows.draw_order(layout, family, (-1, -1, -1), np.random.default_rng(1))
+    member = flows.copula_member(
+        rows, layout, position, hidden=8, ridge=2.0, rng=np.random.default_rng(2)
+    )
+    inputs = density.features(rows, layout)
+    logits, heads = density.conditionals(density.masked(member, layout), inputs, layout)
+    source = position[layout.feature_variable]
+    for j in range(3):
+        here = np.asarray(rows.present[j])
+        earlier = np.flatnonzero(source < position[j])
+        mean = np.full(here.sum(), float(rows.z[j][here].mean()))
+        if earlier.size:
+            x = np.asarray(inputs)[earlier][:, here].T
+            penalty = 2.0 * earlier.size * 0.5 + 1.0
+            mean = Ridge(alpha=penalty).fit(x, rows.z[j][here]).predict(x)
+        np.testing.assert_allclose(heads[0, j][here], mean, atol=1e-4)
+        flat = np.broadcast_to(spline.identity_parameters()[:, None], heads[2:, j].shape)
+        np.testing.assert_allclose(heads[2:, j], flat, atol=1e-6)
+    share = np.asarray(rows.codes).mean(1)
+    found = (
+        jnp.exp(logits)
+        / jnp.stack([jnp.exp(logits[:2]).sum(0), jnp.exp(logits[2:]).sum(0)])[
+            jnp.array([0, 0, 1, 1])
+        ]
+    )
+    np.testing.assert_allclose(found[1], share[0], atol=0.005)
+    np.testing.assert_allclose(found[3], share[1], atol=0.005)
+
+
+def test_a_number_hardly_ever_present_starts_at_its_marginal():
+    rows, layout = correlated()
+    rare = rows.codes.at[1].set(1).at[1, :2].set(0)
+    rows = flows.MixedRows(
+        **{**vars(rows), "codes": rare, "present": rows.present.at[2].set(rare[1] == 0)}
+    )
+    member = flows.copula_member(
+        rows,
+        layout,
+        np.arange(5, dtype=np.int32),
+        hidden=8,
+        ridge=1.0,
+        rng=np.random.default_rng(0),
+    )
+    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(member))
+    assert float(member.b3[layout.width + 2, 0]) == 0.0
