@@ -11,7 +11,7 @@ import polars as pl
 from synthema_kernels import Rows
 
 from . import columns
-from .columns import Codec, Discrete, Nominal, Numeric, Ordinal, ties
+from .columns import Codec, Discrete, Nominal, Numeric, Ordinal, caps, ties
 from .columns.number import Cells
 from .errors import SchemaError
 from .schema import Schema
@@ -92,7 +92,7 @@ class Encoder:
         for spec in schema.modelled:
             others = [table[spec.name] for table in also if spec.name in table.columns]
             codecs[spec.name] = columns.fit(train[spec.name], spec, others)
-        return cls(schema, _with_ties(codecs, train, schema))
+        return cls(schema, _with_caps(_with_ties(codecs, train, schema), train, schema))
 
     @property
     def numeric(self) -> dict[str, Numeric]:
@@ -145,7 +145,7 @@ class Encoder:
         floats = {n: c.floats(table[n]) for n, c in self.numeric.items()}
         states = {n: c.levels.states(table[n]) for n, c in self.discrete.items()}
         states |= {n: c.number.states(floats[n], floats) for n, c in self.numeric.items()}
-        cells = [c.number.cells(floats[n], states[n]) for n, c in self.numeric.items()]
+        cells = [c.number.cells(floats[n], states[n], floats) for n, c in self.numeric.items()]
         n = table.height
         variables = self.variables
         codes = [states[name] for name in variables.discrete]
@@ -215,7 +215,7 @@ class Encoder:
         number = codec.number
         z = _thinned(number.marginal.points(), EXAMPLES)
         level = np.repeat(np.arange(number.levels, dtype=np.int32), z.size)
-        tie = dict.fromkeys(number.ties, np.tile(number.marginal.at(z), number.levels))
+        tie = dict.fromkeys(number.needs, np.tile(number.marginal.at(z), number.levels))
         return codec.series(number.values(level, np.tile(z, number.levels), tie), name), level
 
     def marginal(self, name: str) -> Marginal:
@@ -242,6 +242,8 @@ class Encoder:
             states += ["a fixed value"] * len(number.atoms)
             states += [f"equal to {tie}" for tie in number.ties]
             lines.append(f"          first decided: {', '.join(states)}")
+            if number.cap:
+                lines.append(f"          drawn at or below {number.cap.column}")
         else:
             lines.append(f"  flow    {codec.choices} levels, drawn from a softmax")
         lines.append(f"  table   back to {spec.dtype or 'the training dtype'}")
@@ -280,11 +282,11 @@ def _thinned(points: Floats, most: int) -> Floats:
 
 
 def _targets_first(codecs: Mapping[str, Numeric]) -> Iterable[str]:
-    """Column names such that a tie's target comes before the column tied to it."""
+    """Column names such that a tie's target and a bound come before the column that needs them."""
     done: dict[str, None] = {}
 
     def visit(name: str) -> None:
-        for target in codecs[name].number.ties:
+        for target in codecs[name].number.needs:
             if target not in done:
                 visit(target)
         done.setdefault(name)
@@ -310,3 +312,16 @@ def _with_ties(codecs: dict[str, Codec], train: pl.DataFrame, schema: Schema) ->
     )
     tied = {n: numeric[n].with_number(numeric[n].number.tied(*found[n])) for n in found}
     return {**codecs, **tied}
+
+
+def _with_caps(codecs: dict[str, Codec], train: pl.DataFrame, schema: Schema) -> dict[str, Codec]:
+    """The codecs with columns that a rule puts at or below another one bounded by it."""
+    numeric = {n: c for n, c in codecs.items() if isinstance(c, Numeric)}
+    floats = {n: c.floats(train[n]) for n, c in numeric.items()}
+    out = dict(codecs)
+    for name, bound in caps.find(schema.all_rules, numeric).items():
+        number = numeric[name].number
+        free = number.states(floats[name], floats) == 0
+        capped = number.capped(bound, floats[name][free], floats[bound][free])
+        out[name] = numeric[name].with_number(capped)
+    return out

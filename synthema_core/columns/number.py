@@ -12,8 +12,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import ndtr
 
-from .marginal import Marginal
+from . import caps
+from .caps import Cap
+from .marginal import Marginal, normal_cells
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +51,7 @@ class Number:
         atoms: Values that are states of their own: sentinels first, then limits.
         sentinels: Those atoms that do not measure anything; a distance reads them as missing.
         ties: Columns this one often equals, in order of preference.
+        cap: How the free values lie below another column, if a rule says that they must.
     """
 
     marginal: Marginal
@@ -57,6 +61,7 @@ class Number:
     atoms: tuple[float, ...]
     sentinels: tuple[float, ...]
     ties: tuple[str, ...] = ()
+    cap: Cap | None = None
 
     @classmethod
     def fit(cls, values: Floats, *, sentinels: tuple[float, ...] = ()) -> Number:
@@ -81,6 +86,21 @@ class Number:
         return replace(
             self, ties=columns, marginal=Marginal.fit(free) if free.size else self.marginal
         )
+
+    def capped(self, column: str, values: Floats, bounds: Floats) -> Number:
+        """The same number bounded by a column, learned from free values and their bounds."""
+        if values.size < caps.MIN_VALUES:
+            return self
+        return replace(self, cap=Cap.fit(column, self.marginal, values, bounds))
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Columns whose values must be known before this one's."""
+        return (*self.ties, self.cap.column) if self.cap else self.ties
+
+    def wide(self) -> tuple[Floats, Floats, Floats]:
+        """Cells to snap to while drawing; none below a cap, where they move with the bound."""
+        return (np.empty(0),) * 3 if self.cap else self.marginal.wide()
 
     @property
     def levels(self) -> int:
@@ -111,15 +131,24 @@ class Number:
         state[np.isnan(values)] = 1 if self.missing else -1
         return state
 
-    def cells(self, values: Floats, state: NDArray[np.int32]) -> Cells:
+    def cells(
+        self, values: Floats, state: NDArray[np.int32], others: Mapping[str, Floats]
+    ) -> Cells:
         """Where the free values lie on the normal scale; finite and ignored elsewhere."""
         present = state == 0
         safe = np.where(present, values, self.low)
-        return Cells(*self.marginal.cells(safe), present)
+        if self.cap is None:
+            edges = self.marginal.edges(safe)
+        else:
+            edges = self.cap.edges(self.marginal, safe, others[self.cap.column])
+        return Cells(*normal_cells(*edges), present)
 
     def values(self, state: NDArray[np.int32], z: Floats, others: Mapping[str, Floats]) -> Floats:
         """Undo `states` and `cells`: values from states and points of the normal scale."""
-        out = self.marginal.at(z)
+        if self.cap is None:
+            out = self.marginal.at(z)
+        else:
+            out = self.cap.at(self.marginal, ndtr(z), others[self.cap.column])
         if self.missing:
             out[state == 1] = np.nan
         for place, atom in enumerate(self.atoms):
@@ -139,6 +168,7 @@ class Number:
             "atoms": list(self.atoms),
             "sentinels": list(self.sentinels),
             "ties": list(self.ties),
+            "cap": self.cap and self.cap.to_dict(),
         }
 
     @classmethod
@@ -152,4 +182,5 @@ class Number:
             atoms=tuple(data["atoms"]),
             sentinels=tuple(data["sentinels"]),
             ties=tuple(data["ties"]),
+            cap=Cap.from_dict(data["cap"]) if data["cap"] else None,
         )

@@ -307,7 +307,7 @@ def _layout(encoder: Encoder) -> flows.Layout:
 
 def _structure(encoder: Encoder, n: int) -> flows.Structure:
     """Certainties of the schema and the wide cells of every number."""
-    wide = [encoder.marginal(name).wide() for name in encoder.variables.numbers]
+    wide = [codec.number.wide() for codec in encoder.numeric.values()]
     size = max((len(z) for z, _, _ in wide), default=0) + 1
 
     def padded(part: int) -> jax.Array:
