@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,7 +92,7 @@ class Encoder:
         for spec in schema.modelled:
             others = [table[spec.name] for table in also if spec.name in table.columns]
             codecs[spec.name] = columns.fit(train[spec.name], spec, others)
-        return cls(schema, _with_caps(_with_ties(codecs, train, schema), train, schema))
+        return cls(schema, _related(codecs, train, schema))
 
     @property
     def numeric(self) -> dict[str, Numeric]:
@@ -212,10 +212,10 @@ class Encoder:
         if isinstance(codec, Discrete):
             level = np.arange(codec.choices, dtype=np.int32)
             return codec.levels.series(level, name), level
-        number = codec.number
+        number = replace(codec.number, cap=None)  # whatever the bound
         z = _thinned(number.marginal.points(), EXAMPLES)
         level = np.repeat(np.arange(number.levels, dtype=np.int32), z.size)
-        tie = dict.fromkeys(number.needs, np.tile(number.marginal.at(z), number.levels))
+        tie = dict.fromkeys(number.ties, np.tile(number.marginal.at(z), number.levels))
         return codec.series(number.values(level, np.tile(z, number.levels), tie), name), level
 
     def marginal(self, name: str) -> Marginal:
@@ -296,32 +296,26 @@ def _targets_first(codecs: Mapping[str, Numeric]) -> Iterable[str]:
     return done
 
 
-def _with_ties(codecs: dict[str, Codec], train: pl.DataFrame, schema: Schema) -> dict[str, Codec]:
-    """The codecs with columns that often equal each other tied, the smaller to the larger one."""
+def _related(codecs: dict[str, Codec], train: pl.DataFrame, schema: Schema) -> dict[str, Codec]:
+    """The codecs with columns that often equal another one tied, and bounded ones capped by it."""
     numeric = {n: c for n, c in codecs.items() if isinstance(c, Numeric)}
     floats = {n: c.floats(train[n]) for n, c in numeric.items()}
-    after = {e.time: e.not_after for e in schema.endpoints}
-    # a bound comes before what it bounds, an endpoint before its copies, and among the others the
-    # larger first, as survival before relapse
-    depth = {n: (after.get(n) is not None, n not in after) for n in floats}
-    found = ties.find(
-        sorted(floats, key=lambda n: (depth[n], -np.nanmean(floats[n]))),
-        floats,
-        atoms={n: c.number.atoms for n, c in numeric.items()},
-        family={n: c.scale.family for n, c in numeric.items()},
-    )
-    tied = {n: numeric[n].with_number(numeric[n].number.tied(*found[n])) for n in found}
-    return {**codecs, **tied}
+    family = {n: c.scale.family for n, c in numeric.items()}
+    bound = caps.find(schema.all_rules, family)
 
+    def rank(name: str) -> tuple[int, bool, float]:
+        """A bound before what it bounds, an endpoint before its copies, the larger first."""
+        depth, at = 0, name
+        while at in bound:
+            depth, at = depth + 1, bound[at]
+        copy = name not in {e.time for e in schema.endpoints}
+        return depth, copy, -float(np.nanmean(floats[name]))
 
-def _with_caps(codecs: dict[str, Codec], train: pl.DataFrame, schema: Schema) -> dict[str, Codec]:
-    """The codecs with columns that a rule puts at or below another one bounded by it."""
-    numeric = {n: c for n, c in codecs.items() if isinstance(c, Numeric)}
-    floats = {n: c.floats(train[n]) for n, c in numeric.items()}
-    out = dict(codecs)
-    for name, bound in caps.find(schema.all_rules, numeric).items():
-        number = numeric[name].number
-        free = number.states(floats[name], floats) == 0
-        capped = number.capped(bound, floats[name][free], floats[bound][free])
-        out[name] = numeric[name].with_number(capped)
-    return out
+    atoms = {n: c.number.atoms for n, c in numeric.items()}
+    tied = ties.find(sorted(numeric, key=rank), floats, atoms, family)
+    numbers = {n: c.number for n, c in numeric.items()}
+    numbers |= {n: numbers[n].tied(*found) for n, found in tied.items()}
+    for name, other in bound.items():
+        free = numbers[name].states(floats[name], floats) == 0
+        numbers[name] = numbers[name].capped(other, floats[name][free], floats[other][free])
+    return {**codecs, **{n: c.with_number(numbers[n]) for n, c in numeric.items()}}

@@ -15,7 +15,7 @@ import numpy as np
 from ..rules import Ordered
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from ..rules import Rule
     from .marginal import Marginal
@@ -68,8 +68,13 @@ class Cap:
         return cls(data["column"], np.asarray(data["x"], float), np.asarray(data["f"], float))
 
 
-def find(rules: Iterable[Rule], numbers: Collection[str]) -> dict[str, str]:
-    """The first column that a rule puts at or above each number, without going in circles."""
+def find(rules: Iterable[Rule], family: Mapping[str, object]) -> dict[str, str]:
+    """The first column that a rule puts at or above each number, without going in circles.
+
+    Args:
+        rules: Rules of the schema.
+        family: Of each number; only columns of the same family are compared.
+    """
     out: dict[str, str] = {}
     for rule in rules:
         if not isinstance(rule, Ordered):
@@ -78,7 +83,8 @@ def find(rules: Iterable[Rule], numbers: Collection[str]) -> dict[str, str]:
             chain = [high]
             while chain[-1] in out:
                 chain.append(out[chain[-1]])
-            if low in numbers and high in numbers and low not in chain:
+            alike = low in family and family.get(high) == family[low]
+            if alike and low not in chain:
                 out.setdefault(low, high)
     return out
 

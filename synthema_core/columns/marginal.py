@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 MAX_DECIMALS = 12
+DUST = 1e-6  # of a unit of the last decimal: what arithmetic may add to a number read at it
 # offsets at which an exponential tail has 2, 10, 25, 50 and 100 % of its mass left
 TAIL = np.log([50.0, 10.0, 4.0, 2.0, 1.0])
 FAR = 100.0
@@ -64,13 +65,29 @@ class Marginal:
             [tail if below.size else [], count / values.size, tail[::-1] if above.size else []]
         )
         total = np.cumsum(mass)
-        return cls(
+        pieces = cls(
             left=np.concatenate([left[0] - below[:-1], left, right[-1] + above[::-1][:-1]]),
             right=np.concatenate([left[0] - below[1:], right, right[-1] + above[::-1][1:]]),
             f=np.concatenate([[0.0], total / total[-1]]),
             decimals=np.concatenate(
                 [tails if below.size else [], decimals, tails if above.size else []]
             ).astype(np.int64),
+        )
+        return pieces._readable(inner=slice(below[1:].size, below[1:].size + point.size))
+
+    def _readable(self, inner: slice) -> Marginal:
+        """The same distribution; pieces of the tails that hold no value join the inner one."""
+        _, first, last = self._read(self.left, np.arange(self.left.size))
+        empty = first > last
+        empty[inner] = False
+        below, above = empty.copy(), empty.copy()
+        below[inner.start :], above[: inner.stop] = False, False
+        keep = ~(below[:-1] | above[1:])  # of the inner boundaries
+        return Marginal(
+            left=self.left[np.append(True, keep)],
+            right=self.right[np.append(keep, True)],
+            f=self.f[np.concatenate([[True], keep, [True]])],
+            decimals=self.decimals[~empty],
         )
 
     def edges(self, values: Floats) -> tuple[Floats, Floats]:
@@ -81,7 +98,9 @@ class Marginal:
         """
         i = np.clip(np.searchsorted(self.left, values, side="right") - 1, 0, None)
         after = np.minimum(i + 1, self.left.size - 1)
-        i = np.where(values - self.right[i] > self.left[after] - values, after, i)
+        dust = DUST / 10.0 ** self.decimals[after]  # a value on the boundary is the next piece's
+        nearer = values - self.right[i] > self.left[after] - values
+        i = np.where(nearer | (values >= self.left[after] - dust), after, i)
         left, right, unit = self.left[i], self.right[i], 10.0 ** self.decimals[i]
         k, first, last = self._read(values, i)
         low = np.where(k <= first, left, np.minimum((k - 0.5) / unit, right))
@@ -97,7 +116,7 @@ class Marginal:
         """Mass of all that is read as `values` or less; where nothing is, of the smallest cell."""
         i = np.clip(np.searchsorted(self.left, values, side="right") - 1, 0, None)
         unit = 10.0 ** self.decimals[i]
-        within = np.minimum(np.floor(values * unit + 1e-6) / unit, self.right[i])
+        within = np.minimum(np.floor(values * unit + DUST) / unit, self.right[i])
         _, high = self.edges(np.maximum(within, self.left[i]))
         mass: Floats = np.where(values >= self.right[i], self.f[i + 1], high)
         return mass
@@ -132,8 +151,8 @@ class Marginal:
     def _read(self, x: Floats, i: Ints) -> tuple[Floats, Floats, Floats]:
         """Nearest grid point of piece i in units of its last decimal, its first and its last."""
         unit = 10.0 ** self.decimals[i]
-        first = np.ceil(self.left[i] * unit - 1e-6)
-        last = np.ceil(self.right[i] * unit - 1e-6) - 1.0  # the right end belongs to the next piece
+        first = np.ceil(self.left[i] * unit - DUST)
+        last = np.ceil(self.right[i] * unit - DUST) - 1.0  # the right end belongs to the next piece
         return np.clip(np.round(x * unit), first, np.maximum(first, last)), first, last
 
     def to_dict(self) -> dict[str, Any]:
