@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from .errors import SchemaError
 from .schema import Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -188,8 +189,9 @@ class Encoder:
             if len(names) != 2 or not all(name in start for name in names):
                 continue
             a, b = names
-            left, of_left = self._examples(a)
-            right, of_right = self._examples(b)
+            named = _numbers_in(asdict(rule))
+            left, of_left = self._examples(a, named)
+            right, of_right = self._examples(b, named)
             i, j = np.divmod(np.arange(len(left) * len(right)), len(right))
             violated = pl.DataFrame({a: left.gather(i), b: right.gather(j)}).select(
                 rule.violated().alias("violated")
@@ -206,17 +208,23 @@ class Encoder:
             out[cols, rows] = out[rows, cols].T
         return out
 
-    def _examples(self, name: str) -> tuple[pl.Series, NDArray[np.int32]]:
-        """Values that stand for the levels of a column, and the level of each."""
+    def _examples(self, name: str, named: Sequence[float]) -> tuple[pl.Series, NDArray[np.int32]]:
+        """Values that stand for the levels of a column, and the level of each.
+
+        A number stands for itself at each piece of its marginal, and at the bounds a rule named: a
+        range that no training value lies in can be met all the same.
+        """
         codec = self.codecs[name]
         if isinstance(codec, Discrete):
             level = np.arange(codec.choices, dtype=np.int32)
             return codec.levels.series(level, name), level
         number = replace(codec.number, cap=None)  # whatever the bound
-        z = _thinned(number.marginal.points(), EXAMPLES)
-        level = np.repeat(np.arange(number.levels, dtype=np.int32), z.size)
-        tie = dict.fromkeys(number.ties, np.tile(number.marginal.at(z), number.levels))
-        return codec.series(number.values(level, np.tile(z, number.levels), tie), name), level
+        drawn = number.marginal.at(_thinned(number.marginal.points(), EXAMPLES))
+        free = np.concatenate([drawn, named, np.floor(named), np.ceil(named)])
+        level = np.repeat(np.arange(number.levels, dtype=np.int32), free.size)
+        every = np.tile(free, number.levels)
+        values = number.values(level, np.zeros(level.size), dict.fromkeys(number.ties, every))
+        return codec.series(np.where(level == 0, every, values), name), level
 
     def marginal(self, name: str) -> Marginal:
         """The distribution of a numeric column's free values."""
@@ -273,6 +281,15 @@ def _require(table: pl.DataFrame, schema: Schema) -> None:
 def _beside(parts: Sequence[NDArray[Any]], n: int, dtype: type[np.generic]) -> NDArray[Any]:
     """Columns side by side: (n, len(parts)), contiguous."""
     return np.ascontiguousarray(np.stack(parts, 1)) if parts else np.empty((n, 0), dtype)
+
+
+def _numbers_in(data: object) -> list[float]:
+    """Every number in plain data."""
+    if isinstance(data, Mapping):
+        return [x for value in data.values() for x in _numbers_in(value)]
+    if isinstance(data, list | tuple):
+        return [x for value in data for x in _numbers_in(value)]
+    return [float(data)] if isinstance(data, int | float) else []
 
 
 def _thinned(points: Floats, most: int) -> Floats:
