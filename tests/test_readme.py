@@ -121,6 +121,7 @@ def test_the_path_of_one_column_is_true():
     page = (ROOT / "docs" / "index.md").read_text()
     table = cohort.simulate(400, seed=0)
     shown = ", ".join(map(str, table["age"].head(5)))
+    # a failure here means that the page is stale: print it anew
     assert f"age  {table['age'].dtype}   {shown}, …" in page
     trace = Encoder.fit(table, cohort.schema()).trace("age")
     assert textwrap.indent(trace, "    ") in page
