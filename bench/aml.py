@@ -1,8 +1,9 @@
 """The main benchmark: `python -m bench.aml [--seeds 5]`, on the AMLSG table of 1,540 AML patients.
 
-For each seed: 770 patients to fit on, 770 never seen; fit with the defaults, sample 770, audit. Beside the
-flow stand what brackets it: the training table itself (in order and shuffled), which must score worst on
-every privacy measure, and fresh patients, which must score as people do. Nothing is tuned per seed.
+For each seed: 770 patients to fit on, 770 never seen; fit with the defaults, sample 770, audit.
+Beside the flow stand what brackets it: the training table itself (in order and shuffled), which
+must score worst on every privacy measure, and fresh patients, which must score as people do.
+Nothing is tuned per seed.
 """
 
 import argparse
@@ -17,10 +18,11 @@ from synthema_core.generate import FlowGenerator
 from synthema_core.rules import Condition, Excludes, Implies, Ordered
 
 COLUMNS = """study type_aml sex age ecog hb platelet wbc ldh bm_blasts pb_blasts splenomegaly
-normal_karyotype cyto_complex cyto_minus5_5q cyto_minus7 cyto_plus8_8q cyto_mono17_17p_abn17p cyto_t_15_17
-cyto_t_8_21 cyto_inv16_t16_16 mut_NPM1 mut_CEBPA mut_FLT3_ITD mut_FLT3_TKD mut_DNMT3A mut_NRAS mut_TET2
-mut_IDH2 mut_IDH1 mut_RUNX1 mut_PTPN11 mut_TP53 mut_SRSF2 mut_ASXL1 mut_KIT mut_WT1 mut_STAG2
-molecular_class eln_risk_2011 induction_response hsct cr_days efs_days efs_status os_days os_status""".split()
+normal_karyotype cyto_complex cyto_minus5_5q cyto_minus7 cyto_plus8_8q cyto_mono17_17p_abn17p
+cyto_t_15_17 cyto_t_8_21 cyto_inv16_t16_16 mut_NPM1 mut_CEBPA mut_FLT3_ITD mut_FLT3_TKD mut_DNMT3A
+mut_NRAS mut_TET2 mut_IDH2 mut_IDH1 mut_RUNX1 mut_PTPN11 mut_TP53 mut_SRSF2 mut_ASXL1 mut_KIT
+mut_WT1 mut_STAG2 molecular_class eln_risk_2011 induction_response hsct cr_days efs_days efs_status
+os_days os_status""".split()
 
 
 def _is(column: str, value: str | int) -> Condition:
@@ -33,9 +35,7 @@ RULES = (
     Implies(_is("os_status", 1), _is("efs_status", 1), name="death is an EFS event"),
     Implies(_is("molecular_class", "inv16"), _is("cyto_inv16_t16_16", 1), name="inv(16) class"),
     Implies(_is("molecular_class", "t8_21"), _is("cyto_t_8_21", 1), name="t(8;21) class"),
-    Excludes(
-        (_is("cyto_complex", 1), _is("normal_karyotype", 1)), name="complex is not normal"
-    ),
+    Excludes((_is("cyto_complex", 1), _is("normal_karyotype", 1)), name="complex is not normal"),
     Implies(
         _is("induction_response", "ED"),
         Condition("cr_days", missing=True),
@@ -83,7 +83,10 @@ def main() -> None:
             "flow": (flow, holdout),
             "fresh patients": (holdout[:385], holdout[385:]),
             "training table": (train, holdout),
-            "training table, shuffled": (train.sample(fraction=1, shuffle=True, seed=seed), holdout),
+            "training table, shuffled": (
+                train.sample(fraction=1, shuffle=True, seed=seed),
+                holdout,
+            ),
         }
         for name, (synthetic, control) in candidates.items():
             audit = sc.audit(

@@ -1,4 +1,7 @@
-"""Five more patient tables, one path: `python -m bench.tables`. Infer, fit, sample, audit; no special case."""
+"""Five more patient tables, one path: `python -m bench.tables`.
+
+Infer, fit, sample, audit; no special case.
+"""
 
 import argparse
 import time
@@ -22,11 +25,11 @@ def main() -> None:
         fitted = time.perf_counter()
         synthetic = generator.sample(train.height, seed=0)
         sampled = time.perf_counter()
-        audit = sc.audit(
-            train=train, synthetic=synthetic, holdout=holdout, schema=schema, seed=0
-        )
+        audit = sc.audit(train=train, synthetic=synthetic, holdout=holdout, schema=schema, seed=0)
         auc = audit.membership.auc
-        curves = ", ".join(f"{s.endpoint} {s.distance.value:.3f}" for s in audit.survival if s.cause is None)
+        curves = ", ".join(
+            f"{s.endpoint} {s.distance.value:.3f}" for s in audit.survival if s.cause is None
+        )
         print(
             f"{name}: {train.height} rows, {len(schema.columns)} columns; "
             f"violations {audit.validity.n_violating_rows}, shape {audit.shapes.mean:.3f}, "

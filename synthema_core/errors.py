@@ -1,7 +1,7 @@
 """Every error this package raises on purpose.
 
-A message says where, what was expected, what came and what to do. It names columns and files, never a
-patient's cell.
+A message says where, what was expected, what came and what to do. It names columns and files, never
+a patient's cell.
 """
 
 

@@ -15,7 +15,7 @@ DATA = Path(os.environ.get("SYNTHEMA_DATA", Path(__file__).parents[2] / "shared"
 
 @pytest.fixture
 def patient_table():
-    """A real patient table by name, without its row number; skips, saying so, where it is absent."""
+    """A real patient table by name, without its row number; skips where it is absent."""
 
     def load(name: str) -> pl.DataFrame:
         path = DATA / name / f"{name}.parquet"

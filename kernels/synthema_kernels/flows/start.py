@@ -93,7 +93,7 @@ def copula_member(
 def _logistic(
     x: NDArray[np.float64], level: NDArray[np.bool_], ridge: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(levels, f) weights and (levels,) shifts of the logits, one Newton step from the marginals."""
+    """(levels, f) weights and (levels,) shifts of logits, one Newton step from the marginals."""
     f, size = len(x), len(level)
     center = x.mean(1, keepdims=True)
     gram = (x - center) @ (x - center).T
