@@ -102,5 +102,5 @@ def _shares(marginal: Marginal, values: Floats, bounds: Floats) -> tuple[Floats,
     """
     room = _room(marginal, bounds)
     low, high = marginal.edges(values)
-    last, _ = marginal.edges(np.where(np.isnan(bounds), values, bounds))
+    last, _ = marginal.edges(marginal.quantile(room * (1.0 - 1e-9)))
     return np.minimum(low, last) / room, np.minimum(high, room) / room

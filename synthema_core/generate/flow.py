@@ -8,7 +8,7 @@ import threading
 import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from tqdm import tqdm
@@ -17,7 +17,7 @@ from .. import tables
 from ..encoding import Encoder, FlowView
 from ..errors import MissingExtra, SynthemaError, TableError
 from .conditions import Wanted
-from .model import Model
+from .model import Model, layout_of
 from .redraw import redraw
 
 try:
@@ -105,6 +105,18 @@ class FlowGenerator:
             setattr(self, name, value)
         return self
 
+    def _check_settings(self) -> None:
+        for name in ("members", "hidden", "steps"):
+            if getattr(self, name) < 1:
+                raise SynthemaError(
+                    f"parameter {name!r}: expected a number from 1, got {getattr(self, name)}."
+                )
+        if self.orders not in get_args(flows.Family):
+            raise SynthemaError(
+                f"parameter 'orders': expected one of {get_args(flows.Family)}, "
+                f"got {self.orders!r}."
+            )
+
     @property
     def model(self) -> Model:
         """The fitted model.
@@ -128,10 +140,12 @@ class FlowGenerator:
             The generator itself.
 
         Raises:
+            SynthemaError: If a setting makes no sense.
             TableError: If the table is too small.
             SchemaError: If the table and the schema disagree.
         """
         started = time.perf_counter()
+        self._check_settings()
         frame = tables.as_frame(train, name="train")
         if frame.height < MIN_ROWS:
             raise TableError(
@@ -139,7 +153,7 @@ class FlowGenerator:
                 "few patients would be their copy; use more rows."
             )
         encoder = Encoder.fit(frame, schema)
-        layout = _layout(encoder)
+        layout = layout_of(encoder)
         structure = _structure(encoder, frame.height)
         rows = _mixed(encoder.flow(frame))
         settings = flows.Settings(
@@ -244,10 +258,13 @@ class FlowGenerator:
             A table with the schema's modelled columns, in the training table's dtypes.
 
         Raises:
+            SynthemaError: If `n` is negative, or before `fit`.
             RuleError: If the rules and conditions accept too few draws to go on.
             SchemaError: If `where` names an unknown column or category.
         """
         model = self.model
+        if n < 0:
+            raise SynthemaError(f"n: expected a number of rows from 0, got {n}.")
         wanted = Wanted.of(where or {}, model.encoder.schema)
         with jax.enable_x64(True):  # noqa: FBT003
             exact = [_in_double(member) for member in model.members]
@@ -285,8 +302,9 @@ class FlowGenerator:
         from .model_file import read
 
         model = read(path)
-        settings = model.record["settings"]
-        generator = cls(**{name: settings[name] for name in cls(seed=0).get_params()})
+        settings = cls(seed=0).get_params()
+        settings |= {k: v for k, v in model.record["settings"].items() if k in settings}
+        generator = cls(**settings)
         generator.model_ = model
         return generator
 
@@ -298,11 +316,6 @@ def _fold(n: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[
     order = rng.permutation(n)
     cut = max(20, int(HELD_OUT * n))
     return order[:cut], order[cut:]
-
-
-def _layout(encoder: Encoder) -> flows.Layout:
-    variables = encoder.variables
-    return flows.Layout(len(variables.numbers), variables.levels, variables.state)
 
 
 def _structure(encoder: Encoder, n: int) -> flows.Structure:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from synthema_kernels import flows
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from synthema_kernels import flows
 
     from ..encoding import Encoder
 
@@ -30,3 +30,9 @@ class Model:
     structure: flows.Structure
     members: tuple[flows.Member, ...]
     record: Mapping[str, Any]
+
+
+def layout_of(encoder: Encoder) -> flows.Layout:
+    """The variables of an encoder's flow view, as the flow reads them."""
+    variables = encoder.variables
+    return flows.Layout(len(variables.numbers), variables.levels, variables.state)

@@ -22,7 +22,7 @@ from synthema_kernels import flows
 from ..encoding import Encoder
 from ..errors import ModelFileError
 from ..tables import atomic_path
-from .model import Model
+from .model import Model, layout_of
 
 if TYPE_CHECKING:
     import os
@@ -45,11 +45,6 @@ def write(model: Model, path: str | os.PathLike[str]) -> Path:
     header = {
         "version": VERSION,
         "members": len(model.members),
-        "layout": {
-            "numbers": model.layout.numbers,
-            "levels": list(model.layout.levels),
-            "state": list(model.layout.state),
-        },
         "encoder": model.encoder.to_dict(),
         "record": dict(model.record),
     }
@@ -104,17 +99,14 @@ def _model(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
             if k.startswith(prefix)
         }
 
-    layout = flows.Layout(
-        header["layout"]["numbers"],
-        tuple(header["layout"]["levels"]),
-        tuple(header["layout"]["state"]),
-    )
+    encoder = Encoder.from_dict(header["encoder"])
+    layout = layout_of(encoder)
     members = [flows.Member(**part(f"member/{m}/")) for m in range(header["members"])]
-    for member in members:
-        if member.w1.shape != (member.hidden, layout.features) or not members:
-            raise ValueError("weights and layout differ in shape")
+    shapes = [{name: leaf.shape for name, leaf in vars(m).items()} for m in members]
+    if not members or shapes != [m.shapes(layout, m.hidden) for m in members]:
+        raise ValueError("weights and layout differ in shape")
     return Model(
-        encoder=Encoder.from_dict(header["encoder"]),
+        encoder=encoder,
         layout=layout,
         structure=flows.Structure(**part("structure/")),
         members=tuple(members),

@@ -140,5 +140,7 @@ def test_what_a_cap_leaves_is_a_distribution_of_its_own(values):
         heavy = high - low > 1e-6
         again = cap.at(marginal, (low + high) / 2, fixed)
         np.testing.assert_array_equal(again[heavy], below[heavy])
+        low, high = cap.edges(marginal, drawable, np.full(drawable.size, bound))
+        assert (high > low).all()  # above the bound too: a broken rule is no impossibility
         drawn = cap.at(marginal, ndtr(GRID), np.full(GRID.size, bound))
         assert not (drawn > bound).any()

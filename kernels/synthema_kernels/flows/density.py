@@ -72,6 +72,21 @@ class Member:
     skip: Float[Array, "outputs features"]
     b3: Float[Array, "outputs 1"]
 
+    @staticmethod
+    def shapes(layout: Layout, hidden: int) -> dict[str, tuple[int, ...]]:
+        """What the shape of each leaf must be."""
+        outputs = layout.width + HEADS * layout.numbers
+        return {
+            "position": (layout.variables,),
+            "w1": (hidden, layout.features),
+            "b1": (hidden, 1),
+            "w2": (hidden, hidden),
+            "b2": (hidden, 1),
+            "w3": (outputs, hidden),
+            "skip": (outputs, layout.features),
+            "b3": (outputs, 1),
+        }
+
     @property
     def hidden(self) -> int:
         """Width of the hidden layers."""
