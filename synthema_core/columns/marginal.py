@@ -26,7 +26,7 @@ MAX_DECIMALS = 12
 DUST = 1e-6  # of a unit of the last decimal: what arithmetic may add to a number read at it
 # offsets at which an exponential tail has 2, 10, 25, 50 and 100 % of its mass left
 TAIL = np.log([50.0, 10.0, 4.0, 2.0, 1.0])
-FAR = 100.0
+FAR = 1e4  # stands for infinity at the edges of the normal scale; as `flows.FAR`
 WIDE = 0.01  # a cell narrower than this on the normal scale needs no snapping while drawing
 MAX_WIDE = 512
 

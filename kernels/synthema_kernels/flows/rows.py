@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int32]
 
-FAR = 100.0  # stands for infinity at the open edge of the outermost cells: its tail is exactly 0
+FAR = 1e4  # stands for infinity at the open edge of a cell: beyond it no conditional has mass
 KNOTS = (-1.0, 0.0, 1.0)  # where a number's effect on what follows may bend
 NARROW = 0.02  # below this width a cell's mass is density times width, to a relative error of 2e-5
 

@@ -53,20 +53,16 @@ def _bin(point: Array, parameters: Array, *, inverse: bool) -> _Bin:
     x, width = _knots(parameters[:BINS])
     y, height = _knots(parameters[BINS : 2 * BINS])
     slope = jax.nn.softplus(parameters[2 * BINS :]) + MIN_SLOPE
-    left = y if inverse else x
-    above = [point >= left[k] for k in range(1, BINS)]
+    end = jnp.ones_like(slope[:1])  # the identity outside
+    slopes = jnp.concatenate([end, slope, end])
+    past = point >= (y if inverse else x)[1:]  # left ends of all bins but the first
+    reached = jnp.concatenate([jnp.ones_like(past[:1]), past])
+    here = reached & ~jnp.concatenate([past, jnp.zeros_like(past[:1])])
 
-    def at(values: list[Array]) -> Array:
-        chosen = jnp.broadcast_to(values[0], point.shape)
-        for flag, value in zip(above, values[1:], strict=True):
-            chosen = jnp.where(flag, value, chosen)
-        return chosen
+    def at(values: Array) -> Array:
+        return jnp.where(here, values, 0.0).sum(0)
 
-    one = jnp.ones_like(slope[0])
-    slopes = [one, *slope, one]
-    return _Bin(
-        at(list(x)), at(list(width)), at(list(y)), at(list(height)), at(slopes[:-1]), at(slopes[1:])
-    )
+    return _Bin(at(x), at(width), at(y), at(height), at(slopes[:-1]), at(slopes[1:]))
 
 
 def forward(

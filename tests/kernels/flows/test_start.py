@@ -37,7 +37,7 @@ def test_means_are_ridge_regressions_on_what_is_earlier(family):
         rows, layout, position, hidden=8, ridge=2.0, rng=np.random.default_rng(2)
     )
     inputs = density.features(rows, layout)
-    logits, heads = density.conditionals(density.masked(member, layout), inputs, layout)
+    _, heads = density.conditionals(density.masked(member, layout), inputs, layout)
     source = position[layout.feature_variable]
     for j in range(3):
         here = np.asarray(rows.present[j])
@@ -50,15 +50,28 @@ def test_means_are_ridge_regressions_on_what_is_earlier(family):
         np.testing.assert_allclose(heads[0, j][here], mean, atol=1e-4)
         flat = np.broadcast_to(spline.identity_parameters()[:, None], heads[2:, j].shape)
         np.testing.assert_allclose(heads[2:, j], flat, atol=1e-6)
+
+
+@pytest.mark.parametrize("family", ["numbers_first", "mixed"])
+def test_levels_start_at_their_marginals_or_better(family):
+    rows, layout = correlated()
+    position = flows.draw_order(layout, family, (-1, -1, -1), np.random.default_rng(1))
+    inputs = density.features(rows, layout)
     share = np.asarray(rows.codes).mean(1)
-    found = (
-        jnp.exp(logits)
-        / jnp.stack([jnp.exp(logits[:2]).sum(0), jnp.exp(logits[2:]).sum(0)])[
-            jnp.array([0, 0, 1, 1])
-        ]
+    loss = {}
+    for ridge in (1.0, 1e9):
+        member = flows.copula_member(
+            rows, layout, position, hidden=8, ridge=ridge, rng=np.random.default_rng(2)
+        )
+        logits, _ = density.conditionals(density.masked(member, layout), inputs, layout)
+        log_odds = np.asarray(logits[1::2] - logits[::2])
+        loss[ridge] = np.logaddexp(0, np.where(rows.codes == 1, -log_odds, log_odds)).mean(1)
+    np.testing.assert_allclose(
+        log_odds.T, np.tile(np.log(share / (1 - share)), (200, 1)), atol=0.05
     )
-    np.testing.assert_allclose(found[1], share[0], atol=0.005)
-    np.testing.assert_allclose(found[3], share[1], atol=0.005)
+    assert (loss[1.0] <= loss[1e9] + 1e-6).all()
+    if position[3] > position[0]:  # the first level says whether the first number is high
+        assert loss[1.0][0] < loss[1e9][0] - 0.1
 
 
 def test_a_number_hardly_ever_present_starts_at_its_marginal():
