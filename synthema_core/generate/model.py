@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from synthema_kernels import flows
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from synthema_kernels import flows
 
     from ..encoding import Encoder
 
@@ -34,5 +34,8 @@ class Model:
 
 def layout_of(encoder: Encoder) -> flows.Layout:
     """The variables of an encoder's flow view, as the flow reads them."""
+    # imported here, so that a missing extra is `flow`'s to report
+    from synthema_kernels import flows
+
     variables = encoder.variables
     return flows.Layout(len(variables.numbers), variables.levels, variables.state)
