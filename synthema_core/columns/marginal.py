@@ -58,7 +58,7 @@ class Marginal:
         left = np.where(atom, point, np.concatenate([(point - half)[:1], middle]))
         right = np.where(atom, point, np.concatenate([middle, (point + half)[-1:]]))
         usual = int(np.median(np.repeat(decimals, count)))
-        below, above = _tails(values, point, count, 10.0**-usual)
+        below, above = _tails(values, count, float(left[0]), 10.0**-usual)
         tail = np.diff(np.exp(-TAIL), prepend=0.0)[1:] / (values.size + 1)
         tails = [usual] * (TAIL.size - 1)
         mass = np.concatenate(
@@ -196,17 +196,25 @@ def _dusted(values: Floats) -> Floats:
     return dusted
 
 
-def _tails(values: Floats, point: Floats, count: Ints, step: float) -> tuple[Floats, Floats]:
-    """Offsets of the tails' knots beyond either extreme, farthest first; empty if no tail."""
+def _tails(values: Floats, count: Ints, start: float, step: float) -> tuple[Floats, Floats]:
+    """Offsets of the tails' knots beyond either end, farthest first; empty if no tail.
+
+    Args:
+        values: (n,) training values.
+        count: How often each distinct value occurs, ascending by value.
+        start: Left end of the first piece, where the lower tail begins.
+        step: Unit of the last decimal.
+    """
 
     def tail(excess: Floats, count: int, room: float) -> Floats:
-        if count > 1 or room < step or point.size < 3:
+        if count > 1 or room < step or distinct < 3:
             return np.empty(0)
         knots: Floats = TAIL * min(max(float(excess.mean()), step), room / TAIL[0])
         return knots
 
+    distinct = count.size
     low, high = np.quantile(values, [0.05, 0.95])
-    floor = -np.inf if point[0] < 0 else min(step, float(point[0]))
-    below = tail(low - values[values <= low], int(count[0]), point[0] - floor)
+    floor = -np.inf if values.min() < 0 else min(step, float(values.min()))
+    below = tail(low - values[values <= low], int(count[0]), start - floor)
     above = tail(values[values >= high] - high, int(count[-1]), np.inf)
     return below, above

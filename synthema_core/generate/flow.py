@@ -61,7 +61,7 @@ class FlowGenerator:
         seed: int,
         members: int = 4,
         hidden: int = 96,
-        steps: int = 1500,
+        steps: int = 2500,
         dropout: float = 0.3,
         ridge: float = 1.0,
         orders: flows.Family = "numbers_first",

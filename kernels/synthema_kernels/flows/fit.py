@@ -32,6 +32,7 @@ class Settings:
         steps: Most optimizer steps; the rate follows a cosine over them.
         batch: Rows per step, drawn with replacement.
         rate: First learning rate.
+        linear: Share of the rate at which the linear part moves, which starts at its ridge fit.
         weight_decay: Of AdamW.
         dropout: Share of hidden units left out in training.
         every: Steps between two looks at the held-out rows.
@@ -41,6 +42,7 @@ class Settings:
     steps: int = 1500
     batch: int = 128
     rate: float = 1e-3
+    linear: float = 0.1
     weight_decay: float = 1e-4
     dropout: float = 0.3
     every: int = 25
@@ -118,6 +120,7 @@ def _stretch(
         rows = train.take(jax.random.randint(pick, (settings.batch,), 0, n))
         value, gradient = jax.value_and_grad(loss)(carry.member, rows, drop)
         update, state = optimizer.update(gradient, carry.optimizer, carry.member)
+        update = {**update, "skip": settings.linear * update["skip"]}
         member = optax.apply_updates(carry.member, update)
         return carry._replace(member=member, optimizer=state, step=carry.step + 1), value
 
