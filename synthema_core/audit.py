@@ -1,4 +1,4 @@
-"""One call that measures a synthetic table: is it safe, is it real, is it possible?"""
+"""One call that measures a synthetic table: does it betray, is it real, is it possible?"""
 
 import hashlib
 import json
@@ -306,6 +306,7 @@ def _survival(
         real=real,
         synthetic=synthetic,
         other=other[0] if other else None,
+        unit=schema.column(endpoint.time).unit,
         seed=seed,
     )
 

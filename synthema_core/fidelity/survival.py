@@ -31,6 +31,7 @@ class SurvivalDistance:
         distance: Mean absolute difference of the two curves up to the common follow-up, in [0, 1].
         baseline: The same distance between two tables of real patients; None without a holdout.
         follow_up: Common follow-up, in the unit of the time column.
+        unit: That unit, if the schema names it.
         n_real: Real rows with time and status.
         n_synthetic: Synthetic rows with time and status.
         events_real: Events among them.
@@ -49,6 +50,7 @@ class SurvivalDistance:
     distance: Estimate
     baseline: float | None
     follow_up: float
+    unit: str | None = None
     n_real: int
     n_synthetic: int
     events_real: int
@@ -69,6 +71,7 @@ def survival(
     real: Times,
     synthetic: Times,
     other: Times | None = None,
+    unit: str | None = None,
     seed: int,
 ) -> tuple[SurvivalDistance, ...]:
     """Compare one endpoint of two tables: survival, and incidence of each cause if several compete.
@@ -83,6 +86,7 @@ def survival(
         real: Table to compare with.
         synthetic: Table to be judged.
         other: A second real table, for the baseline.
+        unit: Unit of the times, as the schema names it.
         seed: Bootstrap.
 
     Returns:
@@ -104,6 +108,7 @@ def survival(
             distance=distance[kind],
             baseline=None if baseline is None else baseline[kind].value,
             follow_up=follow_up,
+            unit=unit,
             n_real=len(first.time),
             n_synthetic=len(second.time),
             events_real=_events(first, kind),

@@ -1,4 +1,4 @@
-"""Distances between synthetic and real rows: descriptive, and no evidence of safety."""
+"""Distances between synthetic and real rows: descriptive, and no evidence of privacy."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from synthema_kernels import Neighbors, Rows, nearest
 from ..intervals import EMPTY, Estimate, wilson
 
 SOURCE = (
-    "Descriptive, not evidence of safety (Yao et al. 2025, The DCR Delusion, arXiv:2505.01524). "
+    "Descriptive, not evidence of privacy (Yao et al. 2025, The DCR Delusion, arXiv:2505.01524). "
     "Gower (1971) distance; DCR and NNDR as in Zhao et al. (2021), CTAB-GAN; share closer to train "
     "by votes per real row, interval by Wilson (1927) on the effective number of rows (Kish 1965)."
 )
@@ -33,7 +33,7 @@ class Quantiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Distances:
-    """Synthetic rows against training and holdout rows. Descriptive: not evidence of safety.
+    """Synthetic rows against training and holdout rows. Descriptive: not evidence of privacy.
 
     Everything about the holdout is None, or an empty Estimate, when there is no holdout.
 

@@ -243,7 +243,13 @@ def _curve(curve: SurvivalDistance, *, key: str) -> dict[str, Any]:
     shown = ""
     if kept:
         shown = plots.curves(
-            curve.times, curve.real, curve.synthetic, band=band, what=what, key=key
+            curve.times,
+            curve.real,
+            curve.synthetic,
+            band=band,
+            what=what,
+            unit=curve.unit,
+            key=key,
         )
     head = ["Time", "real", "synthetic", "gap"]
     if band is not None:

@@ -15,6 +15,7 @@ def curves(
     *,
     band: tuple[np.ndarray, np.ndarray] | None,
     what: str,
+    unit: str | None,
     key: str,
 ) -> ink.Inline:
     """Step curves, the real one with its pointwise 95 % band.
@@ -25,6 +26,7 @@ def curves(
         synthetic: (g,) probability for the synthetic rows.
         band: Lower and upper limit of the real curve, each (g,).
         what: What the vertical axis shows.
+        unit: Unit of the times, if it is known.
         key: Prefix of the element ids.
     """
 
@@ -37,7 +39,7 @@ def curves(
             times, synthetic, where="post", color=ink.SYNTHETIC, linewidth=1.6, dashes=(5, 1.4)
         )
         axes.set(xlim=(0, float(times[-1]) or 1.0), ylim=(0, 1.005))
-        axes.set_xlabel("Time, in the unit of its column")
+        axes.set_xlabel(f"Time, {unit}" if unit else "Time, in the unit of its column")
         axes.set_ylabel(what)
         axes.xaxis.set_major_formatter(lambda number, _: value(number))
         axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
