@@ -28,13 +28,15 @@ def main() -> None:
         audit = sc.audit(train=train, synthetic=synthetic, holdout=holdout, schema=schema, seed=0)
         auc = audit.membership.auc
         curves = ", ".join(
-            f"{s.endpoint} {s.distance.value:.3f}" for s in audit.survival if s.cause is None
+            f"{s.endpoint} {s.distance.value:.3f} (real patients {s.baseline:.3f})"
+            for s in audit.survival
+            if s.cause is None
         )
         print(
             f"{name}: {train.height} rows, {len(schema.columns)} columns; "
             f"violations {audit.validity.n_violating_rows}, shape {audit.shapes.mean:.3f}, "
             f"pairs {audit.pairs.mean_error:.3f}, C2ST AUC {audit.detection.auc.value:.3f}, "
-            f"KM {curves}; membership AUC {auc.value:.3f} [{auc.low:.3f}, {auc.high:.3f}]; "
+            f"KM {curves or None}; membership AUC {auc.value:.3f} [{auc.low:.3f}, {auc.high:.3f}]; "
             f"fit {fitted - start:.0f} s, sample {sampled - fitted:.0f} s, "
             f"audit {audit.provenance.seconds['total']:.0f} s",
             flush=True,
