@@ -82,9 +82,10 @@ class Levels:
 
     def series(self, states: NDArray[np.int32], name: str) -> pl.Series:
         """Undo `states`: a column of the training dtype."""
-        drawn = pl.Series(np.where(states < len(self.known), states, -1))
-        known = pl.Series(name, list(self.known)) if self.known else pl.Series(name, [None])
-        column = known.gather(drawn.clip(0)).set(drawn < 0, None)
+        missing = len(self.known)
+        levels = pl.Series(name, [*self.known, None])
+        known = (states >= 0) & (states < missing)
+        column = levels.gather(np.where(known, states, missing))
         return column.cast(self.dtype)
 
     def to_dict(self) -> dict[str, Any]:
