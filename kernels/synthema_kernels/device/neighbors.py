@@ -26,8 +26,9 @@ from ..rows import Rows
 
 Array: TypeAlias = Any  # of the host on its way to the devices, or of the devices
 
-# platform -> pool rows a tile, queries a block. The matrix should stay in the cache of the device;
-# a platform that is not here has no float64 that is known to round as IEEE 754 does.
+# platform -> pool rows a tile, queries a block. The matrix should stay in the cache of the device:
+# 0.5 MB, the quickest of seven measured, and 34 MB, reckoned for a large card and not measured.
+# A platform that is not here has no float64 that is known to round as IEEE 754 does.
 SHAPES = {"cpu": (256, 256), "gpu": (1024, 4096)}
 UNROLL = 8  # columns a pass over the matrix: more cost compilation, fewer cost memory traffic
 EXPONENT = 600  # from 2**-1074 and up to 1e100, numbers stay normal, and their sums finite
@@ -49,9 +50,9 @@ def nearest(
 
     All arithmetic is float64, on every pair: a card with slow float64 is slow here, and on
     processors the compiled kernel, which rules out most pairs by integers, is far quicker. Every
-    device holds the whole pool (8 bytes per number, 4 per code) and one matrix of a tile against a
-    block of queries, whatever the number of queries. A program is compiled per number of columns,
-    of pool tiles, and k.
+    device holds the whole pool (8 bytes per number, 4 per code) and works in 100 MB or less at
+    small k, whatever the number of rows. Time grows with k. A program is compiled per number of
+    columns, of pool tiles, and k.
 
     Args:
         queries: n rows.

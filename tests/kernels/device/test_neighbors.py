@@ -79,6 +79,11 @@ def test_every_bit_of_a_float64_sum(p, q, k):
     assert_same(got, reference.nearest(queries, pool, k))
 
 
+def test_every_row_of_the_pool_can_be_asked_for():
+    queries, pool = random_pair(20, 400, 3, 2, seed=2)
+    assert_same(device.nearest(queries, pool, 400), reference.nearest(queries, pool, 400))
+
+
 @pytest.mark.parametrize("scale", [1e-322, 1e-310, 1e-300, 1e-12, 1e6, 1e100])
 def test_no_scale_of_the_numbers_changes_the_answer(scale):
     """Subnormal differences too, which XLA alone would flush to zero."""
