@@ -92,6 +92,7 @@ def test_every_module_of_core_has_a_layer():
     [
         ("synthema_kernels", ["polars", "pandas", "sklearn", "jax", "synthema_core"]),
         ("synthema_kernels.flows", ["polars", "pandas", "sklearn", "synthema_core"]),
+        ("synthema_kernels.device", ["polars", "pandas", "sklearn", "optax", "synthema_core"]),
         ("synthema_core", ["jax", "optax", "matplotlib", "sklearn", "pandas"]),
     ],
 )

@@ -17,17 +17,15 @@ change it.
 """
 
 import math
-import operator
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
 from ._jit import device, kernel
-from .rows import Rows, check_same_columns
+from .contract import Neighbors, checked_k
+from .rows import Rows
 
 Words = NDArray[np.int16]
 
@@ -36,23 +34,6 @@ BLOCK = 64  # queries that share one pass over the tiles
 UNROLL = 4  # columns a pass: enough arithmetic for each load and store of the running sum
 WORD_LIMIT = 32_000  # below 2**15, so that no sum of words overflows
 PAIRS_PER_CALL = 2**31  # about a second: a compiled call cannot be interrupted
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Neighbors:
-    """The k closest pool rows of each query, closest first; unpacks as `index, distance`.
-
-    Attributes:
-        index: (n, k) int64, row numbers of the pool.
-        distance: (n, k) float64, ascending along each row.
-    """
-
-    index: NDArray[np.int64]
-    distance: NDArray[np.float64]
-
-    def __iter__(self) -> Iterator[NDArray[Any]]:
-        """Index, then distance."""
-        return iter((self.index, self.distance))
 
 
 def nearest(queries: Rows, pool: Rows, k: int = 2, *, exclude_self: bool = False) -> Neighbors:
@@ -90,13 +71,8 @@ def nearest(queries: Rows, pool: Rows, k: int = 2, *, exclude_self: bool = False
 
     Source: Gower (1971), Biometrics 27, 857-871; `synthema_kernels.reference` is the definition.
     """
-    check_same_columns(queries=queries, pool=pool)
+    k = checked_k(queries, pool, k, exclude_self=exclude_self)
     n, m = len(queries), len(pool)
-    if m == 0:
-        raise ValueError("pool: expected at least one row, got none")
-    if exclude_self and n != m:
-        raise ValueError(f"queries: expected the {m} rows of pool with exclude_self, got {n}")
-    k = _checked_k(k, m - 1 if exclude_self else m)
     index, distance = np.full((n, k), -1, np.int64), np.full((n, k), np.inf)
     grid = _Grid.of(queries, pool)
     tiled = _Table(pool.numeric, pool.codes, _tiles(_sketch(pool.numeric, pool.codes, grid)))
@@ -108,17 +84,6 @@ def nearest(queries: Rows, pool: Rows, k: int = 2, *, exclude_self: bool = False
         first = start if exclude_self else -n  # -n: no query is a row of the pool
         _nearest(part, tiled, grid, first, index[rows], distance[rows])
     return Neighbors(index, distance)
-
-
-def _checked_k(k: int, most: int) -> int:
-    if isinstance(k, bool) or not hasattr(k, "__index__"):
-        raise TypeError(f"k: expected an integer, got {type(k).__name__}")
-    k = operator.index(k)
-    if k < 1:
-        raise ValueError(f"k: expected at least 1, got {k}")
-    if k > most:
-        raise ValueError(f"k: expected at most {most}, the rows a query can choose from, got {k}")
-    return k
 
 
 class _Table(NamedTuple):

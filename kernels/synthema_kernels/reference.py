@@ -6,7 +6,7 @@ Nothing here is fast, tiled or clever. A kernel is right when it returns these b
 import numpy as np
 from numpy.typing import NDArray
 
-from .neighbors import Neighbors
+from .contract import Neighbors
 from .rows import Rows
 
 
