@@ -34,8 +34,7 @@ def checked_k(queries: Rows, pool: Rows, k: int, *, exclude_self: bool) -> int:
     n, m = len(queries), len(pool)
     if m == 0:
         raise ValueError("pool: expected at least one row, got none")
-    if exclude_self and n != m:
-        raise ValueError(f"queries: expected the {m} rows of pool with exclude_self, got {n}")
+    check_self(n, m, exclude_self=exclude_self)
     if isinstance(k, bool) or not hasattr(k, "__index__"):
         raise TypeError(f"k: expected an integer, got {type(k).__name__}")
     k, most = operator.index(k), m - 1 if exclude_self else m
@@ -44,3 +43,9 @@ def checked_k(queries: Rows, pool: Rows, k: int, *, exclude_self: bool) -> int:
     if k > most:
         raise ValueError(f"k: expected at most {most}, the rows a query can choose from, got {k}")
     return k
+
+
+def check_self(n: int, m: int, *, exclude_self: bool) -> None:
+    """Refuse to leave out the queries themselves where they cannot be the pool."""
+    if exclude_self and n != m:
+        raise ValueError(f"queries: expected the {m} rows of pool with exclude_self, got {n}")

@@ -9,7 +9,9 @@ the true distance by less than one step per numeric column, by construction:
 
 Let `worst` be the k-th best distance so far. A pool row whose sketch distance is `step * worst + p`
 or more cannot enter the answer. The few others are measured in float64, in the order of
-`reference.nearest`. The sketch decides how long the search takes, never what it finds.
+`reference.nearest`. Counting within a radius also needs the other side: a sketch that left nothing
+out falls short of the true distance by less than p words. The sketch decides how long the search
+takes, never what it finds.
 
 The pool lies in tiles [column, row], so that the inner loop runs over contiguous memory. Each query
 walks all tiles in order and writes only its own rows of the answer: the number of threads cannot
@@ -17,22 +19,29 @@ change it.
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ._jit import device, kernel
-from .contract import Neighbors, checked_k
-from .rows import Rows
+from ._sketch import (
+    TILE,
+    UNROLL,
+    WORD_LIMIT,
+    Words,
+    _Grid,
+    _shortfall,
+    _sketch,
+    _Table,
+    _tiles,
+)
+from .contract import Neighbors, check_self, checked_k
+from .rows import Rows, check_same_columns
 
-Words = NDArray[np.int16]
-
-TILE = 512  # pool rows a tile: 32 KB at 32 columns; shorter loops cost more than they save
 BLOCK = 64  # queries that share one pass over the tiles
-UNROLL = 4  # columns a pass: enough arithmetic for each load and store of the running sum
-WORD_LIMIT = 32_000  # below 2**15, so that no sum of words overflows
+FARTHEST = 1e200  # no two rows are: in place of infinity, so that products stay finite
 PAIRS_PER_CALL = 2**31  # about a second: a compiled call cannot be interrupted
 
 
@@ -75,117 +84,98 @@ def nearest(queries: Rows, pool: Rows, k: int = 2, *, exclude_self: bool = False
     n, m = len(queries), len(pool)
     index, distance = np.full((n, k), -1, np.int64), np.full((n, k), np.inf)
     grid = _Grid.of(queries, pool)
-    tiled = _Table(pool.numeric, pool.codes, _tiles(_sketch(pool.numeric, pool.codes, grid)))
-    at_once = max(BLOCK, PAIRS_PER_CALL // m)
-    for start in range(0, n, at_once):
-        rows = slice(start, start + at_once)
-        numeric, codes = queries.numeric[rows], queries.codes[rows]
-        part = _Table(numeric, codes, _sketch(numeric, codes, grid))
-        first = start if exclude_self else -n  # -n: no query is a row of the pool
+    tiled = _tiled(pool, grid)
+    for rows, part in _parts(queries, m, grid):
+        first = rows.start if exclude_self else -n  # -n: no query is a row of the pool
         _nearest(part, tiled, grid, first, index[rows], distance[rows])
     return Neighbors(index, distance)
 
 
-class _Table(NamedTuple):
-    """Rows and their sketch, which lies as rows (n, width) or as tiles (tiles, width, TILE)."""
+def count_within(
+    queries: Rows,
+    pool: Rows,
+    radius: ArrayLike,
+    *,
+    strict: bool = False,
+    exclude_self: bool = False,
+) -> NDArray[np.int64]:
+    """How many rows of `pool` lie within a radius of each row of `queries`, exactly.
 
-    numeric: NDArray[np.float64]
-    codes: NDArray[np.int32]
-    sketch: Words
+    The distance is that of `nearest`, bit for bit: a row at the distance that `nearest` reports is
+    within that radius, and not strictly within it. A copy lies within radius 0. The answer is the
+    same at any number of threads; memory grows with the rows, never with queries times pool.
 
+    Rows far inside or outside the radius are counted by their sketches alone. Speed needs numeric
+    columns on one scale without far outliers, such as [0, 1]; the answer does not.
 
-class _Grid(NamedTuple):
-    """How numbers and codes become words; clips and caps only ever bring two rows closer.
+    Args:
+        queries: n rows.
+        pool: m rows with the same columns in the same order; none means that nothing is within.
+        radius: One for all queries, or (n,), in units of distance, at least 0; infinity is allowed.
+        strict: Count what is closer than the radius, instead of closer or as close.
+        exclude_self: Query i *is* pool row i, and is not counted; copies of it may be.
 
-    Attributes:
-        low: (p,) numbers below it are clipped.
-        high: (p,) numbers above it are clipped.
-        hole: (p,) the word of a missing number, at least one unit above every other.
-        cap: (p, padded) the largest gap that counts: one unit in a column with missing numbers.
-        step: Words per unit of distance.
-        unit: What a differing code, or a missing number against a value, adds.
+    Returns:
+        Count (n,), from 0 to m, or to m - 1 with `exclude_self`.
+
+    Raises:
+        TypeError: If `queries` or `pool` is not `Rows`, or `radius` is not a number.
+        ValueError: If the columns differ, or `radius` has another shape, is NaN or below 0.
+
+    Example:
+        >>> import numpy as np
+        >>> from synthema_kernels import Rows, count_within
+        >>> pool = Rows(numeric=np.array([[0.0], [0.25], [1.0]]))
+        >>> query = Rows(numeric=np.array([[0.0], [0.75]]))
+        >>> count_within(query, pool, 0.25).tolist()
+        [2, 1]
+        >>> count_within(query, pool, [0.25, 0.75], strict=True).tolist()
+        [1, 2]
+
+    Source: Gower (1971), Biometrics 27, 857-871; `synthema_kernels.reference` is the definition.
     """
-
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    hole: Words
-    cap: Words
-    step: float
-    unit: np.int16
-
-    @staticmethod
-    def of(queries: Rows, pool: Rows) -> "_Grid":
-        """The finest grid on which no sum of words exceeds WORD_LIMIT."""
-        low, high = _ranges(queries.numeric, pool.numeric)
-        width = high - low
-        holed = np.isnan(queries.numeric).any(axis=0) | np.isnan(pool.numeric).any(axis=0)
-        largest_sum = np.where(holed, 1.0, width).sum() + pool.codes.shape[1]
-        largest_word = (width + holed).max(initial=0.0)
-        step = WORD_LIMIT / max(largest_sum, largest_word, 1e-9)
-        if step > 1:
-            step = math.floor(step)  # whole: the sketch of codes alone is exact
-        unit = np.int16(min(step, WORD_LIMIT))
-        cap = np.zeros(_padded(len(width)), np.int16)
-        cap[: len(width)] = np.where(holed, unit, WORD_LIMIT)
-        hole = np.where(holed, np.floor(width * step) + unit, 0).astype(np.int16)
-        return _Grid(low, high, hole, cap, float(step), unit)
+    check_same_columns(queries=queries, pool=pool)
+    n, m = len(queries), len(pool)
+    check_self(n, m, exclude_self=exclude_self)
+    radii, count = _checked_radius(radius, n), np.zeros(n, np.int64)
+    if strict:
+        radii = np.nextafter(radii, -np.inf)  # below 0 for 0: nothing is closer
+    if m == 0:
+        return count
+    grid = _Grid.of(queries, pool)
+    tiled, shortfall = _tiled(pool, grid), _shortfall(queries, pool, grid)
+    for rows, part in _parts(queries, m, grid):
+        _count_within(part, tiled, grid, radii[rows], shortfall, count[rows])
+    if exclude_self:  # it was counted: it is at distance 0
+        count -= radii >= 0
+    return count
 
 
-def _ranges(
-    queries: NDArray[np.float64], pool: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lowest and highest number per column, without outliers that would coarsen the whole grid."""
-    low = np.minimum(*(np.fmin.reduce(x, axis=0, initial=np.inf) for x in (queries, pool)))
-    high = np.maximum(*(np.fmax.reduce(x, axis=0, initial=-np.inf) for x in (queries, pool)))
-    nothing = low > high  # a column of missing numbers only
-    low[nothing], high[nothing] = 0.0, 0.0
-    sample = np.sort(pool[:: 1 + len(pool) // 1024], axis=0)  # NaN sorts last
-    last = np.maximum(np.isfinite(sample).sum(axis=0) - 1, 0)
-    column = np.arange(sample.shape[1])
-    bulk_low, bulk_high = sample[last // 100, column], sample[last - last // 100, column]
-    reach = np.fmax(1.0, bulk_high - bulk_low)
-    return np.fmax(low, bulk_low - reach), np.fmin(high, bulk_high + reach)
+def _checked_radius(radius: ArrayLike, n: int) -> NDArray[np.float64]:
+    array = np.asarray(radius)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"radius: expected numbers, got {array.dtype}")
+    if array.shape not in ((), (n,)):
+        raise ValueError(
+            f"radius: expected one number or shape ({n},) as in queries, got shape {array.shape}"
+        )
+    refused = np.count_nonzero(~(array >= 0))
+    if refused:
+        raise ValueError(f"radius: expected at least 0, got {refused} negative or NaN")
+    return np.minimum(np.full(n, array, np.float64), FARTHEST)
 
 
-def _padded(columns: int) -> int:
-    return -(-columns // UNROLL) * UNROLL
+def _tiled(pool: Rows, grid: _Grid) -> _Table:
+    return _Table(pool.numeric, pool.codes, _tiles(_sketch(pool.numeric, pool.codes, grid)))
 
 
-def _sketch(numeric: NDArray[np.float64], codes: NDArray[np.int32], grid: _Grid) -> Words:
-    """Rows as words (n, width): numbers, zeros up to a multiple of UNROLL, codes, zeros again."""
-    words = np.zeros((len(numeric), len(grid.cap) + _padded(codes.shape[1])), np.int16)
-    _write_words(numeric, codes, grid, words)
-    return words
-
-
-def _tiles(words: Words) -> Words:
-    """Words (m, width) as tiles (tiles, width, TILE), aligned to the 64 bytes of a cache line."""
-    m, width = words.shape
-    shape = (-(-m // TILE), width, TILE)
-    memory = np.zeros(math.prod(shape) + 32, np.int16)
-    ahead = -memory.ctypes.data % 64 // 2  # unaligned, each vector load would touch two lines
-    tiles = memory[ahead : ahead + math.prod(shape)].reshape(shape)
-    full = m // TILE
-    tiles[:full] = words[: full * TILE].reshape(full, TILE, width).swapaxes(1, 2)
-    if full < len(tiles):
-        tiles[full, :, : m - full * TILE] = words[full * TILE :].T
-    return tiles
-
-
-@kernel
-def _write_words(
-    numeric: NDArray[np.float64], codes: NDArray[np.int32], grid: _Grid, words: Words
-) -> None:
-    for i in prange(numeric.shape[0]):
-        for c in range(numeric.shape[1]):
-            number = numeric[i, c]
-            if math.isnan(number):
-                words[i, c] = grid.hole[c]
-            else:
-                inside = min(max(number, grid.low[c]), grid.high[c])
-                words[i, c] = np.int16(math.floor((inside - grid.low[c]) * grid.step))
-        for c in range(codes.shape[1]):
-            words[i, grid.cap.size + c] = np.int16(codes[i, c] & 0x7FFF)
+def _parts(queries: Rows, m: int, grid: _Grid) -> Iterator[tuple[slice, _Table]]:
+    """Queries with their sketches, in parts that keep a compiled call short."""
+    at_once = max(BLOCK, PAIRS_PER_CALL // m)
+    for start in range(0, len(queries), at_once):
+        rows = slice(start, start + at_once)
+        numeric, codes = queries.numeric[rows], queries.codes[rows]
+        yield rows, _Table(numeric, codes, _sketch(numeric, codes, grid))
 
 
 @kernel
@@ -214,6 +204,58 @@ def _nearest(
                         _check(
                             queries, i, pool, start, first + i, rows, step, slack, index, distance
                         )
+
+
+@kernel
+def _count_within(
+    queries: _Table,
+    pool: _Table,
+    grid: _Grid,
+    radius: NDArray[np.float64],
+    shortfall: float,
+    count: NDArray[np.int64],
+) -> None:
+    n, m = queries.numeric.shape[0], pool.numeric.shape[0]
+    p = queries.numeric.shape[1]
+    rounding = p * 2.0**-50  # of a float64 sum of p terms
+    slack = p * (1.0 + 2.0**-20)  # one step per number, and the rounding of its word
+    for block in prange((n + BLOCK - 1) // BLOCK):
+        bound = np.empty(TILE, np.int16)
+        for tile in range(pool.sketch.shape[0]):
+            start = tile * TILE
+            rows = bound[: min(TILE, m - start)]
+            for i in range(block * BLOCK, min((block + 1) * BLOCK, n)):
+                words = grid.step * radius[i]
+                # A sketch from `outer` on is farther than the radius, one below `inner` is closer.
+                outer = np.int16(min(words * (1.0 + rounding) + slack, WORD_LIMIT) + 1.0)
+                sure = min(words * (1.0 - rounding), WORD_LIMIT + p + 1.0) - shortfall
+                inner = np.int16(math.ceil(min(max(sure, 0.0), WORD_LIMIT + 1.0)))
+                if _bound(queries.sketch, i, pool.sketch, tile, grid.cap, grid.unit, rows) < outer:
+                    count[i] += _count(queries, i, pool, start, rows, inner, outer, radius[i])
+
+
+@device
+def _count(
+    queries: _Table,
+    i: int,
+    pool: _Table,
+    start: int,
+    bound: Words,
+    inner: np.int16,
+    outer: np.int16,
+    radius: float,
+) -> int:
+    """Rows of a tile within the radius: the sure ones, and those of the others that measure so."""
+    sure, possible = np.int16(0), np.int16(0)  # a tile has fewer rows than int16 counts
+    for j in range(bound.size):
+        sure += np.int16(bound[j] < inner)
+        possible += np.int16(bound[j] < outer)
+    within = int(sure)
+    if possible > sure:
+        for j in range(bound.size):
+            if inner <= bound[j] < outer:
+                within += _distance(queries, i, pool, start + j) <= radius
+    return within
 
 
 @device

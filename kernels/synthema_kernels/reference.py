@@ -4,7 +4,7 @@ Nothing here is fast, tiled or clever. A kernel is right when it returns these b
 """
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .contract import Neighbors
 from .rows import Rows
@@ -19,6 +19,24 @@ def nearest(queries: Rows, pool: Rows, k: int = 2, *, exclude_self: bool = False
         :, :k
     ]  # stable: a tie keeps the lower index
     return Neighbors(index, np.take_along_axis(distance, index, axis=1))
+
+
+def count_within(
+    queries: Rows,
+    pool: Rows,
+    radius: ArrayLike,
+    *,
+    strict: bool = False,
+    exclude_self: bool = False,
+) -> NDArray[np.int64]:
+    """How many pool rows lie within the radius of each query, by comparing all distances."""
+    distance = mixed_distance(queries, pool)
+    radii = np.broadcast_to(np.asarray(radius, np.float64), len(queries))[:, np.newaxis]
+    within = distance < radii if strict else distance <= radii
+    if exclude_self:
+        np.fill_diagonal(within, val=False)
+    count: NDArray[np.int64] = np.count_nonzero(within, axis=1)
+    return count
 
 
 def mixed_distance(queries: Rows, pool: Rows) -> NDArray[np.float64]:
