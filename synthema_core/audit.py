@@ -13,52 +13,33 @@ from typing import Any, Literal
 
 import polars as pl
 
-from synthema_kernels import nearest
-
-from .encoding import Encoder
 from .errors import SynthemaError
 from .fidelity.joint import Detection, detection
 from .fidelity.marginal import Shapes, shapes
 from .fidelity.pairwise import Pairs, pairs
 from .fidelity.survival import SurvivalDistance, survival
-from .fidelity.values import times, values
+from .fidelity.values import times
+from .fidelity.values import values as column_values
 from .intervals import NotMeasured
 from .listing import lines, plain
-from .privacy.distance import Distances, distances
+from .memory import bytes_of
+from .passes import Run, in_turn, prepared, search, survey
+from .planning import Plan, plan
+from .privacy.distance import Distances, described
 from .privacy.membership import Membership, membership
+from .privacy.row_values import RowValues
 from .schema import Endpoint, Schema
+from .sources import spans
 from .tables import digest
-from .three_tables import ThreeTables
+from .three_tables import ThreeTables, drawn_rows
+from .validity import BrokenRule as BrokenRule
+from .validity import Validity as Validity
+from .validity import validity
 
 REFERENCE_ROWS = 100  # a smaller holdout says more about chance than about the synthetic table
 FIDELITY_ROWS = 100_000  # shares are known to 0.003 there; more rows cost memory and tell nothing
+TABLES = ("train", "synthetic", "holdout")
 PACKAGES = ("synthema-core", "numpy", "numba", "polars", "scipy", "scikit-learn")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokenRule:
-    """A rule, and how many synthetic rows break it."""
-
-    column: str
-    rule: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Validity:
-    """Synthetic rows that the schema says cannot exist.
-
-    Attributes:
-        n_rows: Synthetic rows.
-        n_violating_rows: Rows that break at least one rule.
-        by_rule: The rules broken, most often broken first.
-        source: Definition.
-    """
-
-    n_rows: int
-    n_violating_rows: int
-    by_rule: tuple[BrokenRule, ...]
-    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +143,25 @@ class Audit:
         write_json(self, path)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Job:
+    """An audit that is ready to start.
+
+    Attributes:
+        tables: The real ones read, the synthetic one opened.
+        schema: What the columns are.
+        seed: Of every random choice.
+        plan: How many rows are looked at together, and what the audit will take.
+        seconds: What it took to come here.
+    """
+
+    tables: ThreeTables
+    schema: Schema
+    seed: int
+    plan: Plan
+    seconds: float
+
+
 def audit(
     *,
     train: object,
@@ -169,20 +169,27 @@ def audit(
     holdout: object | None = None,
     schema: Schema,
     seed: int,
+    memory: int | str | None = None,
     progress: bool | None = None,
 ) -> Audit:
     """Measure a synthetic table against the patients it was made from, and people never seen.
 
     The order of the rows of a table changes no number; the same seed gives the same bits. Fidelity
-    is measured on at most FIDELITY_ROWS rows of each table, drawn at random.
+    is measured on at most FIDELITY_ROWS rows of each table, drawn at random; which rows of a larger
+    synthetic table are drawn depends on their order.
+
+    A path of a Parquet file, of a folder of them, or a pattern such as "shards/*.parquet" is read
+    part by part. The result has the same bits as that of the table in memory, whatever the bound.
 
     Args:
-        train: Table the generator was fitted on: the members. Any Arrow-speaking frame.
-        synthetic: Table to be judged.
+        train: Table the generator was fitted on: the members. Any Arrow-speaking frame, or a path.
+        synthetic: Table to be judged. As a path of Parquet files it may be larger than memory.
         holdout: Patients the generator never saw: the control group of every attack. Without it
             what needs a control group is reported as not measured.
         schema: What the columns are.
         seed: Of every random choice, >= 0.
+        memory: What the process may hold at most, interpreter included: "4GiB", "512MiB", or
+            bytes. None sets no bound. The real tables must fit.
         progress: Show a progress bar; None shows it on a terminal only.
 
     Returns:
@@ -192,41 +199,82 @@ def audit(
         TableError: If a table is empty, holds infinities or is no table.
         SchemaError: If a table and the schema, or the tables among each other, disagree on columns
             or types.
-        SynthemaError: If the seed is negative.
+        MemoryBoundError: If the audit cannot be done within `memory`.
+        SynthemaError: If the seed is negative, or `memory` is no size.
     """
+    job = prepare(
+        train=train, synthetic=synthetic, holdout=holdout, schema=schema, seed=seed, memory=memory
+    )
+    return carry_out(job, progress=progress)
+
+
+def prepare(
+    *,
+    train: object,
+    synthetic: object,
+    holdout: object | None = None,
+    schema: Schema,
+    seed: int,
+    memory: int | str | None = None,
+) -> Job:
+    """Open the tables, read the real ones, and plan the rest; arguments as those of `audit`.
+
+    `job.plan` says, as text, about how long the audit will take and what it will hold.
+    """
+    start = time.perf_counter()
     if seed < 0:
         raise SynthemaError(f"seed: expected an integer from 0, got {seed}. Choose another.")
+    bound = None if memory is None else bytes_of(memory)
+    tables = ThreeTables.read(train, synthetic, holdout, schema)
+    made = plan(tables, bound, most_sampled=FIDELITY_ROWS)
+    return Job(
+        tables=tables, schema=schema, seed=seed, plan=made, seconds=time.perf_counter() - start
+    )
+
+
+def carry_out(job: Job, *, run: Run = in_turn, progress: bool | None = None) -> Audit:
+    """Do an audit that was prepared.
+
+    Args:
+        job: From `prepare`.
+        run: What runs the parts of the two passes; the result does not depend on it.
+        progress: Show a progress bar; None shows it on a terminal only.
+
+    Returns:
+        Audit.
+    """
+    tables, schema, seed = job.tables, job.schema, job.seed
+    source, made = tables.synthetic, job.plan
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    clock = _Clock(progress=progress)
+    clock = _Clock(progress=progress, before=job.seconds)
     with clock("read"):
-        tables = ThreeTables.read(train, synthetic, holdout, schema)
         digests = {name: digest(frame) for name, frame in tables.given.items()}
+        drawn = drawn_rows(source.height, FIDELITY_ROWS, seed)
+        blocks = list(spans(source.height, made.survey_rows))
+        surveyed = survey(tables, schema, drawn, blocks, run)
+        digests["synthetic"] = surveyed.digest(source)
         digests["schema"] = _schema_digest(schema)
-        validation = schema.validate(tables.given["synthetic"], name="synthetic")
     with clock("encode"):
-        encoder = Encoder.fit(tables.train, schema, also=tables.others)
-        rows = {name: encoder.rows(frame) for name, frame in tables.sorted.items()}
-    with clock("neighbors"):
+        encoder, real = prepared(tables, schema, surveyed, seed=seed)
+    with clock("neighbors"), RowValues(most=made.spill) as values:
         # One search of every real row, shared by the attack and by the copies.
-        real = {n: nearest(rows[n], rows["synthetic"], k=1).distance[:, 0] for n in tables.real}
-        described = distances(
-            train=rows["train"],
-            synthetic=rows["synthetic"],
-            holdout=rows.get("holdout"),
-            train_to_synthetic=real["train"],
-            holdout_to_synthetic=real.get("holdout"),
-            seed=seed,
-        )
+        parts = list(spans(source.height, made.search_rows))
+        tally = search(tables, encoder, real, parts, run, values)
+        distances = described(tally, values)
     attack: Membership | NotMeasured = NotMeasured(
         reason="no holdout was given, so there is no control group of people never seen"
     )
-    if "holdout" in real:
+    if "holdout" in tally.closest:
         attack = membership(
-            members=real["train"], controls=real["holdout"], n_synthetic=tables.synthetic.height
+            members=tally.closest["train"],
+            controls=tally.closest["holdout"],
+            n_synthetic=source.height,
         )
     reference = tables.reference(REFERENCE_ROWS)
-    compared = [tables.sample(name, FIDELITY_ROWS, seed) for name in tables.fidelity(reference)]
-    columns = values(compared, schema)
+    others = [name for name in tables.sorted if name != reference]
+    sampled = {n: tables.sample(n, FIDELITY_ROWS, seed) for n in tables.sorted}
+    compared = [sampled[reference], surveyed.sample(), *(sampled[name] for name in others)]
+    columns = column_values(compared, schema)
     with clock("shapes"):
         shape = shapes(columns)
     with clock("pairs"):
@@ -240,31 +288,25 @@ def audit(
             for curve in _survival(compared, endpoint, schema, seed)
         )
     clock.close()
-    sizes = {f"n_{name}": frame.height for name, frame in tables.sorted.items()}
+    sizes = {f"n_{name}": height for name, height in tables.heights.items()}
     return Audit(
         schema_name=schema.name,
         membership=attack,
-        distances=described,
+        distances=distances,
         reference=reference,
         shapes=shape,
         pairs=pair,
         detection=detected,
         survival=curves,
-        validity=Validity(
-            n_rows=validation.n_rows,
-            n_violating_rows=int(validation.rows.sum()),
-            by_rule=tuple(
-                BrokenRule(column=v.column, rule=v.rule, count=v.count)
-                for v in sorted(validation.violations, key=lambda v: -v.count)
-            ),
-            source="Schema.validate: kinds, categories and rules of the schema.",
+        validity=validity(
+            surveyed.broken, n_rows=source.height, violating=surveyed.violating, schema=schema
         ),
         provenance=Provenance(
             created=created,
             seed=seed,
             **{"n_holdout": 0, **sizes},
             versions={name: version(name) for name in PACKAGES},
-            digests=digests,
+            digests={name: digests[name] for name in (*TABLES, "schema") if name in digests},
             seconds=clock.seconds,
         ),
         warnings=(*tables.warnings(schema), *_warnings(attack, reference, curves, tables)),
@@ -274,11 +316,11 @@ def audit(
 class _Clock:
     """Wall seconds of each part, and a progress bar over them."""
 
-    def __init__(self, *, progress: bool | None) -> None:
+    def __init__(self, *, progress: bool | None, before: float) -> None:
         from tqdm import tqdm
 
         self.seconds: dict[str, float] = {}
-        self._start = time.perf_counter()
+        self._start = time.perf_counter() - before
         self._bar = tqdm(
             total=7, desc="audit", leave=False, disable=None if progress is None else not progress
         )
@@ -325,15 +367,16 @@ def _warnings(
             f"below {attack.minimum_detectable_auc:.2f} would go unnoticed. Give it more rows; "
             "fidelity was measured against the training table."
         )
-    if reference == "train" and "holdout" not in tables.sorted:
+    if reference == "train" and tables.holdout is None:
         yield (
             "Fidelity was measured against the training table: a generator that copies its "
             "patients scores best. Give a holdout."
         )
-    for name, frame in tables.sorted.items():
-        if frame.height > FIDELITY_ROWS:
+    for name in TABLES:
+        height = tables.heights.get(name, 0)
+        if height > FIDELITY_ROWS:
             yield (
-                f"{name}: fidelity was measured on {FIDELITY_ROWS} of {frame.height} rows, drawn "
+                f"{name}: fidelity was measured on {FIDELITY_ROWS} of {height} rows, drawn "
                 "at random. Privacy was measured on all."
             )
     for curve in curves:

@@ -12,7 +12,7 @@ import io
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import polars as pl
 
 from .errors import OutputError, TableError
 
+BLOCK_ROWS = 65_536  # rows hashed together: parts of a table start at multiples of it
 SUFFIXES = (".parquet", ".csv", ".arrow", ".feather", ".ipc")
 CSV_MISSING = ("", "NA", "NaN")  # R and pandas; 'None' is a real category in some hospital tables
 _SCALARS = (pl.String, pl.Boolean, pl.Date, pl.Datetime, pl.Duration, pl.Null)
@@ -267,12 +268,34 @@ def digest(frame: pl.DataFrame) -> str:
     """SHA-256 of names, dtypes and values, in row and column order; the same in every process.
 
     Null differs from every value. Categories count by their text, dates by their physical integer.
+    The values are hashed in blocks of BLOCK_ROWS rows, so that a table can be hashed in parts.
     """
-    total = hashlib.sha256(f"{frame.height} rows".encode())
+    blocks = [block_digest(part) for part in frame.iter_slices(BLOCK_ROWS)]
+    return joined_digest(dict(frame.schema), frame.height, blocks)
+
+
+def block_digest(frame: pl.DataFrame) -> bytes:
+    """SHA-256 of the values of at most BLOCK_ROWS rows."""
+    total = hashlib.sha256()
     for series in frame:
-        total.update(f"\0{series.name}\0{series.dtype}\0".encode())
         total.update(np.packbits(series.is_null().to_numpy()).tobytes())
         total.update(_value_bytes(series))
+    return total.digest()
+
+
+def joined_digest(dtypes: Mapping[str, pl.DataType], height: int, blocks: Sequence[bytes]) -> str:
+    """What `digest` gives for a whole table, from its columns and the digests of its blocks.
+
+    Args:
+        dtypes: Of each column, in the order of the table.
+        height: Rows.
+        blocks: `block_digest` of rows 0 to BLOCK_ROWS - 1, of the next BLOCK_ROWS, and so on.
+    """
+    total = hashlib.sha256(f"{height} rows".encode())
+    for name, dtype in dtypes.items():
+        total.update(f"\0{name}\0{dtype}\0".encode())
+    for block in blocks:
+        total.update(block)
     return total.hexdigest()
 
 

@@ -1,36 +1,41 @@
 """Train, synthetic and holdout: checked against one schema, and made comparable."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from .errors import SchemaError
 from .schema import Column, Schema
 from .schema.validate import expected_dtype
-from .tables import as_frame
+from .sources import Source, as_source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ThreeTables:
-    """The tables of an audit by name: `train`, `synthetic` and, if there is one, `holdout`.
+    """The tables of an audit: `train`, `synthetic` and, if there is one, `holdout`.
 
     Attributes:
-        given: As they came, for digests and validation.
-        sorted: Modelled columns only, of one dtype in all tables, rows sorted by all of them: what
-            is computed from these cannot depend on the order of the rows.
+        given: The real tables as they came, for digests and validation.
+        sorted: The real tables: modelled columns only, of one dtype in all tables, rows sorted by
+            all of them: what is computed from these cannot depend on the order of the rows.
+        synthetic: The table that is judged, visited part by part.
+        dtypes: Of each modelled column, in the schema's order, the one dtype of all tables.
     """
 
     given: dict[str, pl.DataFrame]
     sorted: dict[str, pl.DataFrame]
+    synthetic: Source
+    dtypes: dict[str, pl.DataType]
 
     @classmethod
     def read(
         cls, train: object, synthetic: object, holdout: object | None, schema: Schema
     ) -> "ThreeTables":
-        """Take any Arrow-speaking tables.
+        """Take any Arrow-speaking tables, sources, or paths of files.
 
         Raises:
             TableError: If one is empty or not fit to be looked at.
@@ -38,14 +43,22 @@ class ThreeTables:
                 than the schema says.
         """
         tables = {"train": train, "synthetic": synthetic, "holdout": holdout}
-        given = {n: as_frame(t, name=n) for n, t in tables.items() if t is not None}
-        for name, frame in given.items():
-            _check(frame, schema, name)
-        names = [column.name for column in schema.modelled]
-        alike = _alike({name: frame[names] for name, frame in given.items()})
+        sources = {n: as_source(t, name=n) for n, t in tables.items() if t is not None}
+        return cls.of(sources, schema)
+
+    @classmethod
+    def of(cls, sources: Mapping[str, Source], schema: Schema) -> "ThreeTables":
+        """The same, from sources named `train`, `synthetic` and perhaps `holdout`."""
+        check(sources, schema)
+        dtypes = _common({name: source.dtypes for name, source in sources.items()}, schema)
+        real = [name for name in ("train", "holdout") if name in sources]
+        given = {name: sources[name].part(0, sources[name].height) for name in real}
+        order = [pl.col(name) for name in dtypes]
         return cls(
             given=given,
-            sorted={n: f.sort(map(pl.col, names), nulls_last=True) for n, f in alike.items()},
+            sorted={n: alike(f, dtypes).sort(order, nulls_last=True) for n, f in given.items()},
+            synthetic=sources["synthetic"],
+            dtypes=dtypes,
         )
 
     @property
@@ -54,48 +67,38 @@ class ThreeTables:
         return self.sorted["train"]
 
     @property
-    def synthetic(self) -> pl.DataFrame:
-        """The table that is judged."""
-        return self.sorted["synthetic"]
+    def holdout(self) -> pl.DataFrame | None:
+        """The controls."""
+        return self.sorted.get("holdout")
 
     @property
-    def others(self) -> list[pl.DataFrame]:
-        """All tables but the training table."""
-        return [frame for name, frame in self.sorted.items() if name != "train"]
-
-    @property
-    def real(self) -> list[str]:
-        """Names of the tables of real patients."""
-        return [name for name in self.sorted if name != "synthetic"]
+    def heights(self) -> dict[str, int]:
+        """Rows of each table."""
+        real = {name: frame.height for name, frame in self.sorted.items()}
+        return {**real, "synthetic": self.synthetic.height}
 
     def reference(self, fewest: int) -> Literal["holdout", "train"]:
         """The real table that fidelity is measured against: the holdout if it has enough rows."""
         holdout = self.sorted.get("holdout")
         return "holdout" if holdout is not None and holdout.height >= fewest else "train"
 
-    def fidelity(self, reference: str) -> list[str]:
-        """The reference, the synthetic table and, if there is one, the other real table."""
-        return [reference, "synthetic", *(name for name in self.real if name != reference)]
-
     def sample(self, name: str, most: int, seed: int) -> pl.DataFrame:
-        """The table, or `most` of its rows drawn at random."""
+        """A real table, or `most` of its rows drawn at random."""
         frame = self.sorted[name]
-        if frame.height <= most:
-            return frame
-        drawn = np.random.default_rng(seed).choice(frame.height, most, replace=False, shuffle=False)
-        return frame[np.sort(drawn)]
+        drawn = drawn_rows(frame.height, most, seed)
+        return frame if drawn is None else frame[drawn]
 
     def warnings(self, schema: Schema) -> Iterator[str]:
         """What is odd about the real tables."""
-        for name in self.real:
-            found = schema.validate(self.given[name], name=name)
+        for name, frame in self.given.items():
+            found = schema.validate(frame, name=name)
             if not found.ok:
                 where = ", ".join(dict.fromkeys(f"'{v.column}'" for v in found.violations))
                 yield (
                     f"{name}: {int(found.rows.sum())} of {found.n_rows} rows contradict the schema "
                     f"(column {where}). Real rows should not: look at the schema, or the table."
                 )
-        holdout = self.sorted.get("holdout")
+        holdout = self.holdout
         if holdout is not None:
             known = holdout.join(
                 self.train.unique(),
@@ -112,21 +115,40 @@ class ThreeTables:
                 )
 
 
-def _check(frame: pl.DataFrame, schema: Schema, name: str) -> None:
-    lacking = [c.name for c in schema.modelled if c.name not in frame.columns]
-    if lacking:
-        raise SchemaError(
-            f"{name}: column {_quoted(lacking)}: expected by the schema, absent from the table. "
-            "Add it, or drop it from the schema with Schema.select."
-        )
-    extra = [column for column in frame.columns if column not in schema.names]
-    if extra:
-        raise SchemaError(
-            f"{name}: column {_quoted(extra)}: in the table, unknown to the schema. "
-            "Drop it from the table, or add it to the schema."
-        )
-    for column in schema.modelled:
-        _check_dtype(frame.schema[column.name], column, name)
+def drawn_rows(height: int, most: int, seed: int) -> NDArray[np.int64] | None:
+    """Ascending numbers of `most` rows drawn at random; None if there are no more than that."""
+    if height <= most:
+        return None
+    rng = np.random.default_rng(seed)
+    return np.sort(rng.choice(height, most, replace=False, shuffle=False))
+
+
+def alike(frame: pl.DataFrame, dtypes: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Modelled columns only, in the dtypes that all tables share."""
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in dtypes.items())
+
+
+def check(sources: Mapping[str, Source], schema: Schema) -> None:
+    """Refuse tables whose columns are not what the schema says, before a row is read.
+
+    Raises:
+        SchemaError: If a column is absent, unknown, or of another type.
+    """
+    for name, source in sources.items():
+        lacking = [c.name for c in schema.modelled if c.name not in source.dtypes]
+        if lacking:
+            raise SchemaError(
+                f"{name}: column {_quoted(lacking)}: expected by the schema, absent from the "
+                "table. Add it, or drop it from the schema with Schema.select."
+            )
+        extra = [column for column in source.dtypes if column not in schema.names]
+        if extra:
+            raise SchemaError(
+                f"{name}: column {_quoted(extra)}: in the table, unknown to the schema. "
+                "Drop it from the table, or add it to the schema."
+            )
+        for column in schema.modelled:
+            _check_dtype(source.dtypes[column.name], column, name)
 
 
 def _check_dtype(dtype: pl.DataType, column: Column, name: str) -> None:
@@ -151,19 +173,19 @@ def _family(dtype: pl.DataType) -> str:
     return families.get(dtype.base_type(), "something else")
 
 
-def _alike(frames: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """Give a column one dtype in all tables: 1, 1.0 and nothing at all must not look different."""
-    first = next(iter(frames.values()))
-    changes = []
-    for column in first.columns:
-        dtypes = {frame.schema[column] for frame in frames.values()} - {pl.Null()}
-        if len(dtypes) == 1:
-            changes.append(pl.col(column).cast(dtypes.pop()))
-        elif dtypes and all(dtype.is_numeric() for dtype in dtypes):
-            changes.append(pl.col(column).cast(pl.Float64))
-        elif dtypes:
-            changes.append(pl.col(column).cast(first.schema[column]))
-    return {name: frame.with_columns(changes) for name, frame in frames.items()}
+def _common(
+    tables: Mapping[str, Mapping[str, pl.DataType]], schema: Schema
+) -> dict[str, pl.DataType]:
+    """One dtype of each column in all tables: 1, 1.0 and nothing at all must not look different."""
+    common: dict[str, pl.DataType] = {}
+    for column in schema.modelled:
+        of = {name: dtypes[column.name] for name, dtypes in tables.items()}
+        known = set(of.values()) - {pl.Null()}
+        if len(known) > 1 and all(dtype.is_numeric() for dtype in known):
+            common[column.name] = pl.Float64()
+        else:
+            common[column.name] = known.pop() if len(known) == 1 else of["train"]
+    return common
 
 
 def _quoted(names: list[str]) -> str:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthema_kernels import Neighbors, Rows, nearest
+from synthema_kernels import Rows
 
 from ..intervals import EMPTY, Estimate, wilson
+from .row_values import RowValues
+from .tally import VOTE, Real, Tally, measure
 
 SOURCE = (
     "Descriptive, not evidence of privacy (Yao et al. 2025, The DCR Delusion, arXiv:2505.01524). "
@@ -15,7 +17,6 @@ SOURCE = (
     "by votes per real row, interval by Wilson (1927) on the effective number of rows (Kish 1965)."
 )
 
-TIED = 128  # tied real rows looked at for one synthetic row: enough to share its vote fairly
 BINS = 40
 
 
@@ -76,73 +77,55 @@ class Distances:
     source: str
 
 
-def distances(
-    *,
-    train: Rows,
-    synthetic: Rows,
-    holdout: Rows | None,
-    train_to_synthetic: NDArray[np.float64],
-    holdout_to_synthetic: NDArray[np.float64] | None,
-    seed: int,
-) -> Distances:
+def distances(*, train: Rows, synthetic: Rows, holdout: Rows | None = None, seed: int) -> Distances:
     """Measure synthetic rows against both real tables.
 
     Args:
         train: (n, p) and (n, q), n >= 1.
         synthetic: (s, p) and (s, q), s >= 1.
         holdout: (h, p) and (h, q), h >= 1, or None.
-        train_to_synthetic: (n,) distance of each training row to its closest synthetic row, which
-            the membership attack has already found.
-        holdout_to_synthetic: (h,) the same for the holdout, None without one.
         seed: Order in which tied real rows are looked at.
 
     Returns:
         Distances.
     """
-    to_train = _closest_two(synthetic, train)
-    to_holdout = None if holdout is None else _closest_two(synthetic, holdout)
-    n, s = len(train.numeric), len(synthetic.numeric)
-    edges = _edges(train_to_synthetic, holdout_to_synthetic)
-    share, copied, identical = EMPTY, EMPTY, EMPTY
-    if holdout is not None and to_holdout is not None and holdout_to_synthetic is not None:
-        share = _share_closer(train, synthetic, holdout, to_train, to_holdout, seed=seed)
-        copied = _share_of_zeros(holdout_to_synthetic)
-        identical = _share_of_zeros(to_holdout.distance[:, 0])
+    found = measure(synthetic, Real.of(train, holdout, seed=seed))
+    with RowValues() as values:
+        values.append(found.values)
+        return described(found.tally, values)
+
+
+def described(tally: Tally, values: RowValues) -> Distances:
+    """The numbers of a whole synthetic table, from what its parts added up to.
+
+    Args:
+        tally: Of all parts, merged.
+        values: Of all parts, in any order.
+    """
+    ours, theirs = tally.closest["train"], tally.closest.get("holdout")
+    s, seen = tally.n_synthetic, "holdout" in tally.closest
+    edges = _edges(ours, theirs)
     return Distances(
-        n_train=n,
-        n_holdout=0 if holdout is None else len(holdout.numeric),
+        n_train=len(ours),
+        n_holdout=0 if theirs is None else len(theirs),
         n_synthetic=s,
-        share_closer_to_train=share,
-        copied_train=_share_of_zeros(train_to_synthetic),
-        copied_holdout=copied,
-        identical_share_train=_share_of_zeros(to_train.distance[:, 0]),
-        identical_share_holdout=identical,
-        dcr_train=_quantiles(to_train.distance[:, 0]),
-        dcr_holdout=None if to_holdout is None else _quantiles(to_holdout.distance[:, 0]),
-        nndr_train=_nndr(to_train.distance),
-        nndr_holdout=None if to_holdout is None else _nndr(to_holdout.distance),
+        share_closer_to_train=EMPTY if tally.votes is None else _share_closer(tally.votes, ours, s),
+        copied_train=_share(int((ours == 0).sum()), len(ours)),
+        copied_holdout=EMPTY if theirs is None else _share(int((theirs == 0).sum()), len(theirs)),
+        identical_share_train=_share(tally.copies["train"], s),
+        identical_share_holdout=_share(tally.copies["holdout"], s) if seen else EMPTY,
+        dcr_train=_quantiles(values, "dcr_train", s),
+        dcr_holdout=_quantiles(values, "dcr_holdout", s) if seen else None,
+        nndr_train=values.median("nndr_train", s) if "nndr_train" in values else None,
+        nndr_holdout=values.median("nndr_holdout", s) if "nndr_holdout" in values else None,
         edges=edges,
-        train_to_synthetic=_histogram(train_to_synthetic, edges),
-        holdout_to_synthetic=None
-        if holdout_to_synthetic is None
-        else _histogram(holdout_to_synthetic, edges),
+        train_to_synthetic=_histogram(ours, edges),
+        holdout_to_synthetic=None if theirs is None else _histogram(theirs, edges),
         source=SOURCE,
     )
 
 
-def _closest_two(queries: Rows, pool: Rows) -> Neighbors:
-    return nearest(queries, pool, k=min(2, len(pool.numeric)))
-
-
-def _share_closer(
-    train: Rows,
-    synthetic: Rows,
-    holdout: Rows,
-    to_train: Neighbors,
-    to_holdout: Neighbors,
-    *,
-    seed: int,
-) -> Estimate:
+def _share_closer(units: NDArray[np.int64], train: NDArray[np.float64], s: int) -> Estimate:
     """Votes for training rows against votes for holdout rows, per real row.
 
     Every synthetic row votes for its closest real row; rows that tie share the vote. If training
@@ -154,76 +137,23 @@ def _share_closer(
     Votes for one real row are not independent of each other: the interval counts
     (sum of votes)^2 / (sum of squared votes) independent synthetic rows.
     """
-    n, h, s = len(train.numeric), len(holdout.numeric), len(synthetic.numeric)
-    ours, theirs = to_train.distance[:, 0], to_holdout.distance[:, 0]
-    votes = np.zeros(n + h)
-    np.add.at(votes, to_train.index[ours < theirs, 0], 1.0)
-    np.add.at(votes, n + to_holdout.index[theirs < ours, 0], 1.0)
-    tied = ours == theirs
-    if tied.any():
-        votes += _tied_votes(train, _take(synthetic, tied), holdout, seed=seed)
-    won = float(votes[:n].sum()) / s
-    low, high = wilson(won * (rows := s**2 / float(votes @ votes)), rows)
+    n, h = len(train), len(units) - len(train)
+    votes = units / VOTE
+    won = int(units[:n].sum()) / (s * VOTE)
+    low, high = wilson(won * (rows := s**2 / float((votes * votes).sum())), rows)
     corrected = [(p / n) / (p / n + (1 - p) / h) for p in (min(won, 1.0), low, high)]
     return Estimate(value=corrected[0], low=corrected[1], high=corrected[2], n=s)
 
 
-def _tied_votes(train: Rows, tied: Rows, holdout: Rows, *, seed: int) -> NDArray[np.float64]:
-    """Votes of synthetic rows that are equally far from both tables, (n + h,).
-
-    How the vote must be split depends on how many rows of each table tie, and there may be
-    thousands. In a shuffled pool, where a tie goes to the lower index, the first TIED of them are a
-    fair sample.
-    """
-    pool = _stack(train, holdout)
-    order = np.random.default_rng(seed).permutation(len(pool.numeric))
-    queries, count = _distinct(tied)
-    found = nearest(queries, _take(pool, order), k=min(TIED, len(order)))
-    level = found.distance == found.distance[:, :1]
-    weight = level * (count / level.sum(axis=1))[:, None]
-    votes = np.zeros(len(order))
-    np.add.at(votes, order[found.index], weight)
-    return votes
+def _share(count: int, n: int) -> Estimate:
+    """Rows at distance exactly 0: copies, missing fields included; nothing else is."""
+    low, high = wilson(count, n)
+    return Estimate(value=count / n, low=low, high=high, n=n)
 
 
-def _distinct(rows: Rows) -> tuple[Rows, NDArray[np.int64]]:
-    """Different rows, and how often each occurs. Few, in the tables where many rows tie."""
-    numbers = np.where(np.isnan(rows.numeric), -np.inf, rows.numeric)  # NaN never equals NaN
-    key = np.concatenate([numbers, rows.codes], axis=1, dtype=np.float64)
-    _, first, count = np.unique(key, axis=0, return_index=True, return_counts=True)
-    return _take(rows, first), count
-
-
-def _take(rows: Rows, index: NDArray[np.int64] | NDArray[np.bool_]) -> Rows:
-    return Rows(numeric=rows.numeric[index], codes=rows.codes[index])
-
-
-def _stack(first: Rows, second: Rows) -> Rows:
-    return Rows(
-        numeric=np.concatenate([first.numeric, second.numeric]),
-        codes=np.concatenate([first.codes, second.codes]),
-    )
-
-
-def _share_of_zeros(distance: NDArray[np.float64]) -> Estimate:
-    """Exactly 0 is a copy, missing fields included; nothing else is."""
-    n, zeros = len(distance), int((distance == 0).sum())
-    low, high = wilson(zeros, n)
-    return Estimate(value=zeros / n, low=low, high=high, n=n)
-
-
-def _nndr(distance: NDArray[np.float64]) -> float | None:
-    """Median of closest over second closest; two copies of one row, 0 / 0, count as 1."""
-    if distance.shape[1] < 2:
-        return None
-    closest, second = distance[:, 0], distance[:, 1]
-    ratio = np.divide(closest, second, out=np.ones_like(closest), where=second > 0)
-    return float(np.median(ratio))
-
-
-def _quantiles(values: NDArray[np.float64]) -> Quantiles:
-    q05, q25, q50, q75, q95 = np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95]).tolist()
-    return Quantiles(q05=q05, q25=q25, q50=q50, q75=q75, q95=q95, n=len(values))
+def _quantiles(values: RowValues, name: str, n: int) -> Quantiles:
+    q05, q25, q50, q75, q95 = values.quantiles(name, [0.05, 0.25, 0.5, 0.75, 0.95], n)
+    return Quantiles(q05=q05, q25=q25, q50=q50, q75=q75, q95=q95, n=n)
 
 
 def _edges(first: NDArray[np.float64], second: NDArray[np.float64] | None) -> NDArray[np.float64]:
