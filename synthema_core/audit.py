@@ -29,9 +29,9 @@ from .privacy.distance import Distances, described
 from .privacy.membership import Membership, membership
 from .privacy.row_values import RowValues
 from .schema import Endpoint, Schema
-from .sources import spans
+from .sources import as_source, spans
 from .tables import digest
-from .three_tables import ThreeTables, drawn_rows
+from .three_tables import ThreeTables, check, drawn_rows
 from .validity import BrokenRule as BrokenRule
 from .validity import Validity as Validity
 from .validity import validity
@@ -225,8 +225,15 @@ def prepare(
     if seed < 0:
         raise SynthemaError(f"seed: expected an integer from 0, got {seed}. Choose another.")
     bound = None if memory is None else bytes_of(memory)
-    tables = ThreeTables.read(train, synthetic, holdout, schema)
-    made = plan(tables, bound, most_sampled=FIDELITY_ROWS)
+    given = {"train": train, "synthetic": synthetic, "holdout": holdout}
+    sources = {
+        name: as_source(table, name=name, bound=bound)
+        for name, table in given.items()
+        if table is not None
+    }
+    check(sources, schema)
+    made = plan(sources, schema, bound, most_sampled=FIDELITY_ROWS)
+    tables = ThreeTables.of(sources, schema)
     return Job(
         tables=tables, schema=schema, seed=seed, plan=made, seconds=time.perf_counter() - start
     )

@@ -6,23 +6,27 @@ are looked at together; the result does not depend on that.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .fidelity.values import NUMBERS
 from .memory import MemoryBoundError, resident, words
-from .sources import BLOCK_ROWS, FrameSource, Source
-from .three_tables import ThreeTables
+from .schema import Schema
+from .sources import BLOCK_ROWS, Source
 
 LOG = logging.getLogger(__name__)
 
 MOST_ROWS = 16 * BLOCK_ROWS  # of a part: more at once is hardly faster
 FEWEST_ROWS = 4096  # of a part of the second pass: fewer at once is much slower
-FIXED = 288 * 2**20  # compiled kernels and the classifier's library, loaded on the way
-FIDELITY_CELL = 8 * 8  # bytes a cell of the fidelity sample costs: floats, ranks, sorted copies
-KERNEL_CELL = 24  # bytes a cell of rows that are searched costs: numbers, sketches, tiles
-SLACK = 1.25  # allocators keep some of what was given back
-PAIR_CELL = 0.02e-9  # seconds to compare one cell of one row with one other row
-READ_CELL = 60e-9  # seconds to decode, check, hash and encode one cell
-FIDELITY = 6.0  # seconds of the classifier and the rest, at most a few times that
+SAMPLED = 1024  # rows that are decoded to see how large one is
+COMPILED = 140 * 2**20  # kernels, compiled on the way if no earlier run has left them in the cache
+LEARNED = 140 * 2**20  # the classifier's library
+NUMBER, CODE, ROW = 28, 16, 64  # bytes of a cell and of a row that are searched, copies included
+CHECKED = 4  # bytes a cell costs while it is checked, besides being decoded
+FIDELITY = 40  # bytes of a cell of the fidelity sample: as float, as rank, and sorted
+PAIR_SECONDS = 0.03e-9  # to compare a cell of one row with that of another
+READ_SECONDS = 50e-9  # to decode, check, hash and encode a cell
+LEAST_SECONDS = 6.0  # of the classifier and the rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,38 +58,48 @@ class Plan:
         )
 
 
-def plan(tables: ThreeTables, bound: int | None, *, most_sampled: int) -> Plan:
+def plan(
+    sources: Mapping[str, Source], schema: Schema, bound: int | None, *, most_sampled: int
+) -> Plan:
     """Choose how many rows are looked at together, and say what that will take.
 
     Args:
-        tables: Opened, the real ones read.
+        sources: `train`, `synthetic` and perhaps `holdout`, opened; no real table that lies in a
+            file has been read yet.
+        schema: What their columns are.
         bound: Bytes that the process may hold, or None.
         most_sampled: Rows of a table that fidelity is measured on, at most.
 
     Raises:
         MemoryBoundError: If it cannot be done within the bound.
     """
-    source, cells = tables.synthetic, len(tables.dtypes)
-    heights = tables.heights
-    real = heights["train"] + heights.get("holdout", 0)
-    fidelity = sum(min(n, most_sampled) for n in heights.values()) * cells * FIDELITY_CELL
-    search_real = real * (cells * 2 * KERNEL_CELL + 64)
-    read_row, search_row = _bytes_a_row(source, cells)
-    held = resident() + FIXED
+    source = sources["synthetic"]
+    real = {name: one for name, one in sources.items() if name != "synthetic"}
+    n_real = sum(one.height for one in real.values())
+    cells = len(schema.modelled)
+    numbers = sum(column.kind in NUMBERS for column in schema.modelled)
+    row = numbers * NUMBER + (cells - numbers) * CODE + ROW
+    decoded = _bytes_a_row(source)
+    held = resident() + int(sum(one.height * 3 * _bytes_a_row(one) for one in real.values()))
+    sampled = sum(min(one.height, most_sampled) for one in sources.values())
+    fidelity = min(source.height, most_sampled) * decoded + sampled * cells * FIDELITY
 
     def most(survey_rows: int, search_rows: int) -> int:
-        first = min(survey_rows, source.height) * read_row
-        second = search_real + min(search_rows, source.height) * search_row
-        return int(held + SLACK * max(first, second, fidelity))
+        survey_rows, search_rows = (min(n, source.height) for n in (survey_rows, search_rows))
+        first = survey_rows * (2 * decoded + CHECKED * cells)
+        # Polars keeps some of what it has given back
+        kept = max(survey_rows, search_rows) * 1.5 * decoded + COMPILED
+        second = 2 * n_real * row + search_rows * row
+        return held + int(max(first, kept + second, kept + LEARNED + fidelity))
 
     survey_rows = search_rows = MOST_ROWS
     if bound is not None:
         while survey_rows > BLOCK_ROWS and most(survey_rows, 0) > bound:
             survey_rows //= 2
-        while search_rows > FEWEST_ROWS and most(0, search_rows) > bound:
+        while search_rows > FEWEST_ROWS and most(survey_rows, search_rows) > bound:
             search_rows //= 2
     made = Plan(
-        seconds=_seconds(source.height, real, cells),
+        seconds=_seconds(source.height, n_real, cells),
         memory=most(survey_rows, search_rows),
         bound=bound,
         survey_rows=survey_rows,
@@ -93,26 +107,26 @@ def plan(tables: ThreeTables, bound: int | None, *, most_sampled: int) -> Plan:
         spill=None if bound is None else bound // 32,
     )
     if bound is not None and made.memory > bound:
+        need = words(-(-made.memory // 2**20) * 2**20)
         raise MemoryBoundError(
-            f"memory: {words(bound)} is not enough: about {words(made.memory)} is needed for "
-            f"{real:,} real rows, {len(source.dtypes)} columns and the program itself. Give at "
-            f"least memory='{-(-made.memory // 2**20)}MiB', or audit fewer real rows or columns."
+            f"memory: {words(bound)} is not enough: about {need} is needed for {n_real:,} real "
+            f"rows, {len(source.dtypes)} columns and the program itself. Give at least that, or "
+            "audit fewer real rows or columns."
         )
     LOG.info("%s", made)
     return made
 
 
-def _bytes_a_row(source: Source, cells: int) -> tuple[float, float]:
-    """Bytes a row costs in the first and in the second pass."""
-    rows = min(source.height, FEWEST_ROWS)
-    decoded = source.part(0, rows).estimated_size() / rows
-    held = 1 if isinstance(source, FrameSource) else 2  # what is decoded, and what from
-    return decoded * (held + 2) + 16 * cells, decoded * (held + 1) + 2 * KERNEL_CELL * cells + 64
+def _bytes_a_row(source: Source) -> float:
+    """Bytes of a row that is decoded, from some of the first rows."""
+    rows = min(source.height, SAMPLED)
+    return source.part(0, rows).estimated_size() / rows
 
 
 def _seconds(synthetic: int, real: int, cells: int) -> float:
     pairs = 2.0 * synthetic * real
-    return FIDELITY + cells * (pairs * PAIR_CELL + (synthetic + real) * READ_CELL)
+    each = pairs * PAIR_SECONDS + (synthetic + real) * READ_SECONDS
+    return LEAST_SECONDS + cells * each
 
 
 def _duration(seconds: float) -> str:

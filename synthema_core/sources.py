@@ -7,17 +7,19 @@ hash), it is a block of BLOCK_ROWS rows counted from the start of the table.
 import glob
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import polars as pl
 
 from .errors import TableError
+from .memory import MemoryBoundError, resident, words
 from .tables import BLOCK_ROWS, as_frame, read
 
 __all__ = ["BLOCK_ROWS", "FrameSource", "ParquetSource", "Source", "as_source", "spans"]
 
+WHOLE = 4  # times the size of a CSV file: its bytes, its text, and the table
 Span = tuple[int, int]  # first row, and the row after the last
 
 
@@ -35,6 +37,9 @@ class Source(Protocol):
     @property
     def dtypes(self) -> Mapping[str, pl.DataType]:
         """Dtype of each column, in the table's order, as every part has it."""
+
+    def drop(self, columns: Sequence[str]) -> Self:
+        """The same without some columns."""
 
     def part(self, start: int, stop: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Rows from `start` up to but without `stop`, as `as_frame` leaves them.
@@ -62,6 +67,10 @@ class FrameSource:
     def dtypes(self) -> Mapping[str, pl.DataType]:
         """Dtype of each column."""
         return dict(self.frame.schema)
+
+    def drop(self, columns: Sequence[str]) -> "FrameSource":
+        """The same without some columns."""
+        return replace(self, frame=self.frame.drop(columns))
 
     def part(self, start: int, stop: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Some rows, not copied."""
@@ -122,6 +131,12 @@ class ParquetSource:
         """Rows of all files."""
         return sum(self.heights)
 
+    def drop(self, columns: Sequence[str]) -> "ParquetSource":
+        """The same without some columns."""
+        return replace(
+            self, dtypes={n: dtype for n, dtype in self.dtypes.items() if n not in columns}
+        )
+
     def part(self, start: int, stop: int, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Some rows; only the row groups that hold them are decoded.
 
@@ -135,13 +150,14 @@ class ParquetSource:
                 pieces.append(self._read(Path(path), low, high - low, columns))
             before += height
         frame = pieces[0] if len(pieces) == 1 else pl.concat(pieces)
-        return as_frame(frame, name=f"{self.name}, rows {start + 1:,} to {stop:,}")
+        whole = stop - start == self.height
+        where = self.name if whole else f"{self.name}, rows {start + 1:,} to {stop:,}"
+        return as_frame(frame, name=where)
 
     def _read(self, path: Path, start: int, n: int, columns: Sequence[str] | None) -> pl.DataFrame:
         try:
             lazy = pl.scan_parquet(path, glob=False).slice(start, n)
-            if columns is not None:
-                lazy = lazy.select(columns)
+            lazy = lazy.select(list(self.dtypes) if columns is None else columns)
             frame = lazy.collect(engine="streaming")  # holds less at once than the other engine
         except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise _unreadable(self.name, path, error) from None
@@ -150,20 +166,25 @@ class ParquetSource:
         return frame
 
 
-def as_source(table: object, *, name: str) -> Source:
+def as_source(table: object, *, name: str, bound: int | None = None) -> Source:
     """Take a table, or a path: a Parquet file, a folder of them or a pattern is read in parts.
 
     Args:
-        table: What `as_frame` takes, or a path. Other files than Parquet are read whole.
+        table: What `as_frame` takes, a path, or a source. Other files than Parquet are read whole.
         name: What errors call it.
+        bound: Bytes that the process may hold, if it must not hold more.
 
     Raises:
         TableError: If there is no such table.
+        MemoryBoundError: If a file that is read whole would not fit.
     """
+    if isinstance(table, FrameSource | ParquetSource):
+        return replace(table, name=name)
     if not isinstance(table, str | os.PathLike):
         return FrameSource(as_frame(table, name=name), name)
     paths = parquet_files(table)
     if paths is None:
+        _check_whole(Path(table), name, bound)
         return FrameSource(read(table, name=name), name)
     if not paths:
         raise TableError(f"{name}: no Parquet file in {os.fspath(table)}. Check the path.")
@@ -180,6 +201,19 @@ def parquet_files(path: str | os.PathLike[str]) -> list[Path] | None:
     return (
         [Path(text)] if Path(text).suffix.lower() == ".parquet" and Path(text).is_file() else None
     )
+
+
+def _check_whole(path: Path, name: str, bound: int | None) -> None:
+    """Refuse a file that is read as a whole and is too large for that."""
+    if bound is None or not path.is_file():
+        return
+    need = resident() + WHOLE * path.stat().st_size
+    if need > bound:
+        raise MemoryBoundError(
+            f"memory: {name} is read as a whole, as it is no Parquet file, and that would take "
+            f"about {words(need)} of the {words(bound)} allowed. Convert it to Parquet, for "
+            f"example: pl.scan_csv('{path.name}').sink_parquet('{path.stem}.parquet')"
+        )
 
 
 def spans(height: int, rows: int) -> Iterator[Span]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .errors import SchemaError
 from .schema import Column, Schema
 from .schema.validate import expected_dtype
-from .sources import Source, as_source
+from .sources import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,25 +32,17 @@ class ThreeTables:
     dtypes: dict[str, pl.DataType]
 
     @classmethod
-    def read(
-        cls, train: object, synthetic: object, holdout: object | None, schema: Schema
-    ) -> "ThreeTables":
-        """Take any Arrow-speaking tables, sources, or paths of files.
+    def of(cls, sources: Mapping[str, Source], schema: Schema) -> "ThreeTables":
+        """Read the real tables, and make all comparable.
+
+        Args:
+            sources: Named `train`, `synthetic` and perhaps `holdout`; `check` has seen them.
+            schema: What their columns are.
 
         Raises:
-            TableError: If one is empty or not fit to be looked at.
-            SchemaError: If one lacks a column, has one too many, or has a column of another type
-                than the schema says.
+            TableError: If a real table is not fit to be looked at.
         """
-        tables = {"train": train, "synthetic": synthetic, "holdout": holdout}
-        sources = {n: as_source(t, name=n) for n, t in tables.items() if t is not None}
-        return cls.of(sources, schema)
-
-    @classmethod
-    def of(cls, sources: Mapping[str, Source], schema: Schema) -> "ThreeTables":
-        """The same, from sources named `train`, `synthetic` and perhaps `holdout`."""
-        check(sources, schema)
-        dtypes = _common({name: source.dtypes for name, source in sources.items()}, schema)
+        dtypes = common_dtypes(sources, schema)
         real = [name for name in ("train", "holdout") if name in sources]
         given = {name: sources[name].part(0, sources[name].height) for name in real}
         order = [pl.col(name) for name in dtypes]
@@ -173,13 +165,11 @@ def _family(dtype: pl.DataType) -> str:
     return families.get(dtype.base_type(), "something else")
 
 
-def _common(
-    tables: Mapping[str, Mapping[str, pl.DataType]], schema: Schema
-) -> dict[str, pl.DataType]:
+def common_dtypes(sources: Mapping[str, Source], schema: Schema) -> dict[str, pl.DataType]:
     """One dtype of each column in all tables: 1, 1.0 and nothing at all must not look different."""
     common: dict[str, pl.DataType] = {}
     for column in schema.modelled:
-        of = {name: dtypes[column.name] for name, dtypes in tables.items()}
+        of = {name: source.dtypes[column.name] for name, source in sources.items()}
         known = set(of.values()) - {pl.Null()}
         if len(known) > 1 and all(dtype.is_numeric() for dtype in known):
             common[column.name] = pl.Float64()

@@ -86,9 +86,15 @@ the generator never saw), is it close to real patients (fidelity), can its rows 
 Without --holdout, what needs controls is reported as not measured, never as safe. It measures and
 passes no verdict: the exit code is 0 whatever it finds.
 
+A synthetic table in Parquet may be larger than memory, and a folder or a quoted pattern of shards:
+it is read part by part. With --memory, what will be needed is printed before the work starts, and
+what cannot fit is refused.
+
 examples:
   synthema audit --train train.parquet --synthetic synthetic.parquet \\
       --holdout holdout.parquet --schema aml.schema.json -o audit.html --json audit.json
+  synthema audit --train train.parquet --synthetic shards --holdout holdout.parquet \\
+      --schema aml.schema.json --memory 4GiB --json audit.json
 """
 
 
@@ -213,11 +219,17 @@ def _sample(made: argparse.ArgumentParser) -> None:
 
 def _audit(made: argparse.ArgumentParser) -> None:
     made.add_argument("--train", required=True, metavar="FILE", help="what the generator saw")
-    made.add_argument("--synthetic", required=True, metavar="FILE", help="what it made")
+    made.add_argument(
+        "--synthetic",
+        required=True,
+        metavar="PATH",
+        help="what it made: a file, or a folder or pattern of Parquet files",
+    )
     made.add_argument("--holdout", metavar="FILE", help="real people it never saw: the controls")
     made.add_argument("--schema", required=True, metavar="FILE", help="schema file (.json)")
     made.add_argument("-o", "--output", metavar="FILE", help="report to write (.html)")
     made.add_argument("--json", metavar="FILE", help="every number, to write (.json)")
+    made.add_argument("--memory", metavar="SIZE", help="most to hold at once, as 4GiB or 512MiB")
     _seed(made)
 
 

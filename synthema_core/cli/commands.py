@@ -3,6 +3,7 @@
 import argparse
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,11 @@ from ..errors import OutputError, SchemaError
 from .printing import note, print_audit, print_schema, print_table, step, terminal
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from ..schema import Schema
+    from ..sources import Source
 
 DONE, VIOLATIONS = 0, 1
+LONG = 60.0  # seconds: work that takes longer is announced
 
 
 def schema(arguments: argparse.Namespace) -> int:
@@ -63,7 +64,8 @@ def fit(arguments: argparse.Namespace) -> int:
 
     _check_output(arguments.output)
     schema = Schema.read(arguments.schema)
-    train = _known_columns(read(arguments.data), schema, arguments.data)
+    train = read(arguments.data)
+    train = train.drop(_unknown(train.columns, schema, arguments.data))
     broken = int(schema.validate(train).rows.sum())
     if broken:
         note(f"{broken:,} of {train.height:,} rows break the schema: see `synthema validate`")
@@ -96,25 +98,34 @@ def sample(arguments: argparse.Namespace) -> int:
 
 def audit(arguments: argparse.Namespace) -> int:
     """Measure a synthetic table against the real ones."""
-    from ..audit import audit as measure
+    from ..audit import carry_out, prepare
+    from ..memory import bytes_of
     from ..schema import Schema
-    from ..tables import read
+    from ..sources import as_source
 
     _check_output(arguments.output, ".html", ".htm")
     _check_output(arguments.json, ".json")
+    bound = None if arguments.memory is None else bytes_of(arguments.memory, name="--memory")
     schema = Schema.read(arguments.schema)
-    train = _known_columns(read(arguments.train), schema, arguments.train)
-    holdout = None
-    if arguments.holdout:
-        holdout = _known_columns(read(arguments.holdout), schema, arguments.holdout)
-    result = measure(
-        train=train,
-        synthetic=read(arguments.synthetic),
-        holdout=holdout,
+
+    def opened(path: str) -> "Source":
+        return as_source(path, name=Path(path).name, bound=bound)
+
+    def known(path: str) -> "Source":
+        source = opened(path)
+        return source.drop(_unknown(source.dtypes, schema, path))
+
+    job = prepare(
+        train=known(arguments.train),
+        synthetic=opened(arguments.synthetic),
+        holdout=known(arguments.holdout) if arguments.holdout else None,
         schema=schema,
         seed=arguments.seed,
-        progress=terminal(),
+        memory=bound,
     )
+    if bound is not None or job.plan.seconds > LONG:
+        note(str(job.plan))
+    result = carry_out(job, progress=terminal())
     print_audit(result)
     if arguments.json:
         result.write_json(arguments.json)
@@ -196,10 +207,13 @@ def _check_output(path: str | None, *suffixes: str) -> None:
         raise OutputError(f"{path}: the folder {parent} cannot be written. Choose another place.")
 
 
-def _known_columns(frame: "pl.DataFrame", schema: "Schema", path: str) -> "pl.DataFrame":
-    """The columns of the schema; others are left out, and that is said."""
-    extra = [name for name in frame.columns if name not in schema.names]
+def _unknown(columns: Iterable[str], schema: "Schema", path: str) -> list[str]:
+    """Columns that the schema does not know and that are left out, which is said."""
+    names = list(columns)
+    extra = [name for name in names if name not in schema.names]
+    if len(extra) == len(names):
+        return []  # the error that follows says more
     if extra:
-        names = ", ".join(f"'{name}'" for name in extra[:5]) + (", ..." if len(extra) > 5 else "")
-        note(f"{path}: {len(extra)} columns are not in the schema and are left out: {names}")
-    return frame.drop(extra) if len(extra) < frame.width else frame
+        shown = ", ".join(f"'{name}'" for name in extra[:5]) + (", ..." if len(extra) > 5 else "")
+        note(f"{path}: {len(extra)} columns are not in the schema and are left out: {shown}")
+    return extra
