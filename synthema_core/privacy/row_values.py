@@ -93,7 +93,9 @@ class RowValues:
 
     def _spill(self) -> None:
         for name, arrays in self._kept.items():
-            file = self._files.setdefault(name, tempfile.TemporaryFile())
+            if name not in self._files:
+                self._files[name] = tempfile.TemporaryFile()
+            file = self._files[name]
             file.seek(0, 2)
             for array in arrays:
                 file.write(np.ascontiguousarray(array).tobytes())
