@@ -23,7 +23,7 @@ from .fidelity.values import values as column_values
 from .intervals import NotMeasured
 from .listing import lines, plain
 from .memory import bytes_of
-from .passes import Run, in_turn, prepared, search, survey
+from .passes import Run, in_turn, prepared, search, survey, within
 from .planning import Plan, plan
 from .privacy.distance import Distances, described
 from .privacy.membership import Membership, membership
@@ -239,12 +239,13 @@ def prepare(
     )
 
 
-def carry_out(job: Job, *, run: Run = in_turn, progress: bool | None = None) -> Audit:
+def carry_out(job: Job, *, run: Run | None = None, progress: bool | None = None) -> Audit:
     """Do an audit that was prepared.
 
     Args:
         job: From `prepare`.
-        run: What runs the parts of the two passes; the result does not depend on it.
+        run: What runs the parts of the two passes; the result does not depend on it. None runs
+            them here, one after the other.
         progress: Show a progress bar; None shows it on a terminal only.
 
     Returns:
@@ -252,6 +253,7 @@ def carry_out(job: Job, *, run: Run = in_turn, progress: bool | None = None) -> 
     """
     tables, schema, seed = job.tables, job.schema, job.seed
     source, made = tables.synthetic, job.plan
+    run = run or (in_turn if made.bound is None else within(made.bound))
     created = datetime.now(UTC).isoformat(timespec="seconds")
     clock = _Clock(progress=progress, before=job.seconds)
     with clock("read"):

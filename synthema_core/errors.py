@@ -25,6 +25,10 @@ class ModelFileError(SynthemaError):
     """A model file is corrupt, foreign or of another version."""
 
 
+class MemoryBoundError(SynthemaError):
+    """Something does not fit in the memory that was allowed; the message says what would."""
+
+
 class OutputError(SynthemaError):
     """An output cannot be written; nothing was left behind."""
 

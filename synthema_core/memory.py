@@ -12,10 +12,6 @@ UNITS |= {f"{letter}B": 1000**i for i, letter in enumerate("KMGT", start=1)}
 UNITS |= {f"{letter}IB": 1024**i for i, letter in enumerate("KMGT", start=1)}
 
 
-class MemoryBoundError(SynthemaError):
-    """Something does not fit in the memory that was allowed."""
-
-
 def bytes_of(memory: int | str, *, name: str = "memory") -> int:
     """A number of bytes, as "4GiB", "512 MiB", "2GB" or a whole number.
 
@@ -45,11 +41,8 @@ def words(size: float) -> str:
     """Bytes for a person: 512 MiB, 1.5 GiB."""
     for unit, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if size >= scale:
-            return (
-                f"{size / scale:.3g} {unit}"
-                if size < 1000 * scale
-                else f"{size / scale:.0f} {unit}"
-            )
+            digits = 3 if size < 1000 * scale else 4
+            return f"{size / scale:.{digits}g} {unit}"
     return f"{size:.0f} bytes"
 
 

@@ -21,6 +21,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from .encoding import Encoder
+from .errors import MemoryBoundError, TableError
+from .memory import resident, words
 from .privacy.row_values import RowValues
 from .privacy.tally import Measured, Real, Tally, measure
 from .schema import Schema
@@ -28,6 +30,7 @@ from .sources import BLOCK_ROWS, Source, Span
 from .tables import block_digest, joined_digest
 from .three_tables import ThreeTables, alike
 
+MOST_LEVELS = 2**18  # of one column: they are kept, and compared one by one
 LISTED = ("boolean", "categorical", "ordinal", "constant")  # kinds whose unseen levels get codes
 
 Part = TypeVar("Part", covariant=True)
@@ -52,6 +55,25 @@ def in_turn(step: Step[Found], spans: Sequence[Span]) -> Iterator[Found]:
     """The simplest `Run`: one span after the other, here."""
     for start, stop in spans:
         yield step(start, stop)
+
+
+def within(bound: int) -> Run:
+    """As `in_turn`, but it stops once the process holds more than `bound` bytes.
+
+    A plan is a forecast. Where it was wrong the work ends with an error and not with the machine.
+    """
+
+    def run(step: Step[Found], spans: Sequence[Span]) -> Iterator[Found]:
+        for found in in_turn(step, spans):
+            if (held := resident()) > bound:
+                raise MemoryBoundError(
+                    f"memory: the process holds {words(held)}, more than the {words(bound)} "
+                    "allowed and more than was foreseen. Give more, or write the Parquet files "
+                    "anew with small row groups, as row_group_size=65_536."
+                )
+            yield found
+
+    return run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -121,7 +143,13 @@ class Survey:
     drawn: NDArray[np.int64] | None
 
     def __call__(self, start: int, stop: int) -> Surveyed:
-        """Look at some rows."""
+        """Look at some rows.
+
+        Raises:
+            TableError: If they are not fit to be looked at.
+        """
+        if start % BLOCK_ROWS:
+            raise ValueError(f"start: expected a multiple of {BLOCK_ROWS}, got {start}")
         frame = self.source.part(start, stop)
         found = self.schema.validate(frame, name=self.source.name)
         common = alike(frame, self.dtypes)
@@ -182,6 +210,12 @@ def survey(
     found: Surveyed | None = None
     for part in run(step, spans):
         found = part if found is None else found.merge(part)
+        for name, levels in found.levels.items():
+            if len(levels) > MOST_LEVELS:
+                raise TableError(
+                    f"synthetic: column '{name}': more than {MOST_LEVELS:,} different values, "
+                    "too many for categories. Declare it text or identifier in the schema."
+                )
     assert found is not None  # a source has a row
     return found
 

@@ -9,8 +9,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .errors import MemoryBoundError
 from .fidelity.values import NUMBERS
-from .memory import MemoryBoundError, resident, words
+from .memory import resident, words
 from .schema import Schema
 from .sources import BLOCK_ROWS, Source
 
@@ -18,7 +19,8 @@ LOG = logging.getLogger(__name__)
 
 MOST_ROWS = 16 * BLOCK_ROWS  # of a part: more at once is hardly faster
 FEWEST_ROWS = 4096  # of a part of the second pass: fewer at once is much slower
-SAMPLED = 1024  # rows that are decoded to see how large one is
+SAMPLED = 1024  # rows that are decoded, here and there, to see how large one is
+KEPT_SHARE = 64  # of the bound: one number per row, before it goes to a file
 COMPILED = 140 * 2**20  # kernels, compiled on the way if no earlier run has left them in the cache
 LEARNED = 140 * 2**20  # the classifier's library
 NUMBER, CODE, ROW = 28, 16, 64  # bytes of a cell and of a row that are searched, copies included
@@ -80,7 +82,12 @@ def plan(
     numbers = sum(column.kind in NUMBERS for column in schema.modelled)
     row = numbers * NUMBER + (cells - numbers) * CODE + ROW
     decoded = _bytes_a_row(source)
-    held = resident() + int(sum(one.height * 3 * _bytes_a_row(one) for one in real.values()))
+    spill = None if bound is None else bound // KEPT_SHARE
+    held = (
+        resident()
+        + 2 * (spill or 0)
+        + int(sum(one.height * 3 * _bytes_a_row(one) for one in real.values()))
+    )
     sampled = sum(min(one.height, most_sampled) for one in sources.values())
     fidelity = min(source.height, most_sampled) * decoded + sampled * cells * FIDELITY
 
@@ -104,7 +111,7 @@ def plan(
         bound=bound,
         survey_rows=survey_rows,
         search_rows=search_rows,
-        spill=None if bound is None else bound // 32,
+        spill=spill,
     )
     if bound is not None and made.memory > bound:
         need = words(-(-made.memory // 2**20) * 2**20)
@@ -118,9 +125,10 @@ def plan(
 
 
 def _bytes_a_row(source: Source) -> float:
-    """Bytes of a row that is decoded, from some of the first rows."""
-    rows = min(source.height, SAMPLED)
-    return source.part(0, rows).estimated_size() / rows
+    """Bytes of a row that is decoded: the most of some at three places."""
+    n = min(source.height, SAMPLED)
+    starts = {0, (source.height - n) // 2, source.height - n}
+    return max(source.part(start, start + n).estimated_size() / n for start in starts)
 
 
 def _seconds(synthetic: int, real: int, cells: int) -> float:

@@ -13,8 +13,8 @@ from typing import Protocol, Self
 
 import polars as pl
 
-from .errors import TableError
-from .memory import MemoryBoundError, resident, words
+from .errors import MemoryBoundError, TableError
+from .memory import resident, words
 from .tables import BLOCK_ROWS, as_frame, read
 
 __all__ = ["BLOCK_ROWS", "FrameSource", "ParquetSource", "Source", "as_source", "spans"]

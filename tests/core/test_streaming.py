@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 import synthema_core as sc
 from synthema_core import passes, planning, tables
 from synthema_core.audit import carry_out, prepare
-from synthema_core.errors import SchemaError, SynthemaError, TableError
+from synthema_core.errors import MemoryBoundError, SchemaError, SynthemaError, TableError
 from synthema_core.generate import cohort
-from synthema_core.memory import MemoryBoundError, bytes_of, peak, resident, words
+from synthema_core.memory import bytes_of, peak, resident, words
 from synthema_core.privacy.row_values import RowValues
 from synthema_core.privacy.tally import Real, measure
 from synthema_core.schema import Schema
@@ -290,6 +290,25 @@ def test_what_cannot_fit_is_refused_with_advice(study, tmp_path):
         file.truncate(2**32)  # sparse: it takes no room
     with pytest.raises(MemoryBoundError, match=r"synthetic is read as a whole.*sink_parquet"):
         sc.audit(synthetic=tmp_path / "large.csv", memory="4GiB", **arguments)
+
+
+def test_work_that_outgrows_its_plan_ends_with_an_error(study):
+    arguments, synthetic, _ = study
+    job = prepare(synthetic=synthetic, **arguments)
+    tight = dataclasses.replace(job, plan=dataclasses.replace(job.plan, bound=2**20, spill=0))
+    with pytest.raises(MemoryBoundError, match=r"the process holds .* more than the 1 MiB allowed"):
+        carry_out(tight)
+
+
+def test_spans_start_where_blocks_do_and_levels_are_not_endless(study, monkeypatch):
+    arguments, synthetic, _ = study
+    source = as_source(synthetic, name="synthetic")
+    step = passes.Survey(source=source, schema=arguments["schema"], dtypes={}, drawn=None)
+    with pytest.raises(ValueError, match="start: expected a multiple of 65536, got 7"):
+        step(7, 9)
+    monkeypatch.setattr(passes, "MOST_LEVELS", 3)
+    with pytest.raises(TableError, match="column 'eln_risk': more than 3 different values"):
+        sc.audit(synthetic=synthetic, **arguments)
 
 
 def test_a_tighter_bound_looks_at_fewer_rows_and_a_plan_says_so(study):
