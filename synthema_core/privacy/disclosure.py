@@ -19,9 +19,9 @@ from ..intervals import EMPTY, Z80, Z95, Estimate, wilson
 
 SOURCE = (
     "Giomi et al. (2023), A unified framework for quantifying privacy risk in synthetic data, "
-    "PoPETs 2023(2), 312-328: risk = (main - control) / (1 - control). Shares by Wilson (1927); the "
-    "risk by MOVER on the ratio of the two failure rates, Donner & Zou (2012), Stat. Methods Med. "
-    "Res. 21, 347-359."
+    "PoPETs 2023(2), 312-328: risk = (main - control) / (1 - control). Shares by Wilson (1927); "
+    "the risk by MOVER on the ratio of the two failure rates, Donner & Zou (2012), Stat. Methods "
+    "Med. Res. 21, 347-359."
 )
 
 Columns = NDArray[np.bool_]
@@ -192,10 +192,8 @@ def _blind(
         return 0.0
     if truth.dtype.kind == "f":
         values = np.sort(guesses[~np.isnan(guesses)])
-        low, high = (
-            np.searchsorted(values, truth + sign * tolerance, side)
-            for sign, side in ((-1, "left"), (1, "right"))
-        )
+        low = np.searchsorted(values, truth - tolerance, side="left")
+        high = np.searchsorted(values, truth + tolerance, side="right")
         return float((high - low).mean() / len(guesses))
     levels, count = np.unique(guesses, return_counts=True)
     at = np.minimum(np.searchsorted(levels, truth), len(levels) - 1)
@@ -274,6 +272,6 @@ def _detectable(control: NDArray[np.bool_], n: int) -> float:
     h = len(control)
     if n == 0 or h == 0:
         return 1.0
-    share = (control.sum() + 1) / (h + 2)
+    share = (int(control.sum()) + 1) / (h + 2)
     spread = math.sqrt(share * (1 - share) * (1 / n + 1 / h))
     return min(1.0, (Z95 + Z80) * spread / (1 - share))
