@@ -55,6 +55,16 @@ def test_the_p_value_is_a_binomial_tail_without_delta():
     assert p_value(500, 100, 0, 1.0, 1e-5) == 1.0
 
 
+@pytest.mark.parametrize(("right", "epsilon", "delta"), [(60, 0.2, 1e-3), (90, 1.0, 1e-5)])
+def test_the_p_value_grants_delta_as_the_theorem_does(right, epsilon, delta):
+    """Written again, from the tail: as another library (jax_privacy.auditing) computes it."""
+    chance = 1 / (1 + math.exp(-epsilon))
+    tail = binom.sf(right - 1, 100, chance)
+    most = max((binom.sf(right - i - 1, 100, chance) - tail) / i for i in range(1, right + 1))
+    expected = min(tail + most * delta * 2 * 500, 1)
+    assert p_value(500, 100, right, epsilon, delta) == pytest.approx(expected)
+
+
 def test_unequal_sides_are_cut_to_equal_size():
     rng = np.random.default_rng(2)
     found = empirical_epsilon(
