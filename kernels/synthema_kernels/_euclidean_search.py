@@ -18,7 +18,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from ._jit import device, kernel
+from ._jit import device, inlined, inner, kernel
 from ._panels import PANEL, Floats, Integers, Singles
 from ._simd import (
     add,
@@ -140,6 +140,7 @@ class _Desk(NamedTuple):
     limit: NDArray[Any]
     near: Singles
     scores: NDArray[Any]
+    sure: NDArray[Any]
     members: Integers
     axes: Singles
 
@@ -162,12 +163,14 @@ def _serve(asked: Asked, held: Held, task: Task, first: int, last: int, ticket: 
         np.empty(BLOCK, kind),
         np.empty(BLOCK, np.float32),
         np.empty(4 * PANEL, kind),
+        np.empty(1, kind),
         np.empty(BLOCK + 4, np.int64),
         np.zeros(depth * BLOCK, np.float32),
     )
     found, bound = np.empty(panels, np.int64), np.empty(panels, np.float32)
     bound16 = np.empty(16 * held.low16.shape[0], np.float32)
     low, high = np.empty(depth, np.float32), np.empty(depth, np.float32)
+    middle, gaps = np.empty(depth, np.float32), np.empty(16, np.float32)
     seen = 0
     while True:
         start = first + take_ticket(ticket) * BLOCK
@@ -180,7 +183,7 @@ def _serve(asked: Asked, held: Held, task: Task, first: int, last: int, ticket: 
             _raise(asked, task, desk, start + w, w)
         if task.prune:
             seen += _prune(
-                asked, held, task, desk, start, size, found, bound, bound16, low, high
+                asked, held, task, desk, start, size, found, bound, bound16, low, high, middle, gaps
             )
         else:
             for w in range(size):
@@ -190,7 +193,7 @@ def _serve(asked: Asked, held: Held, task: Task, first: int, last: int, ticket: 
     task.seen[0] += seen  # a statistic: threads may overwrite each other's
 
 
-@device
+@inner
 def _raise(asked: Asked, task: Task, desk: _Desk, q: int, w: int) -> None:
     """Set what a row must reach to matter to a query."""
     i = asked.order[q]
@@ -209,7 +212,7 @@ def _raise(asked: Asked, task: Task, desk: _Desk, q: int, w: int) -> None:
     desk.near[w] = min(near, 3e38)
 
 
-@device
+@inlined
 def _visit(
     asked: Asked, held: Held, task: Task, desk: _Desk, start: int, panel: int, size: int
 ) -> None:
@@ -230,7 +233,7 @@ def _visit(
                         _offer(asked, held, task, desk, start, panel, members[g + i], i)
 
 
-@device
+@inlined
 def _tile(
     asked: Asked, held: Held, desk: _Desk, start: int, panel: int, w0: int, w1: int, w2: int, w3: int
 ) -> int:
@@ -259,7 +262,7 @@ def _tile(
     return hit
 
 
-@device
+@inner
 def _offer(
     asked: Asked, held: Held, task: Task, desk: _Desk, start: int, panel: int, w: int, i: int
 ) -> None:
@@ -295,7 +298,7 @@ def _offer(
             left &= bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
 
 
-@device
+@inner
 def _tally(
     asked: Asked, held: Held, task: Task, desk: _Desk, start: int, panel: int, w: int, i: int
 ) -> None:
@@ -309,9 +312,9 @@ def _tally(
         value = 0.5 * (asked.norm[q] - inner * inner) + asked.offset[q] + asked.slack[q] + 1.0
         value = math.ceil(value + abs(value) * task.grain)
         if value < HIGHEST:
-            sure = np.full(1, max(value, LOWEST), desk.scores.dtype)
+            desk.sure[0] = max(value, LOWEST)
             inside = left & held.pure[panel]
-            inside &= bits_ge(load(desk.scores, at, PANEL), splat(sure[0], PANEL))
+            inside &= bits_ge(load(desk.scores, at, PANEL), splat(desk.sure[0], PANEL))
             task.count[query] += count_bits(inside)
             left &= ~inside
     while left != 0:
@@ -321,7 +324,7 @@ def _tally(
         task.count[query] += d <= within
 
 
-@device
+@inner
 def _measured(
     queries: Floats, i: int, pool: Floats, j: int, weights: Floats, holed: bool, worst: float
 ) -> float:
@@ -357,7 +360,7 @@ def _measured(
     return d
 
 
-@device
+@inner
 def _prune(
     asked: Asked,
     held: Held,
@@ -370,6 +373,8 @@ def _prune(
     bound16: Singles,
     low: Singles,
     high: Singles,
+    middle: Singles,
+    gaps: Singles,
 ) -> int:
     """Visit the panels whose boxes come close enough to some query of a block, nearest first."""
     depth, panels = low.size, (held.order.size + PANEL - 1) // PANEL
@@ -382,7 +387,7 @@ def _prune(
     seen = 0
     seed0, seed1 = -1, -1
     if not task.radius.size:
-        seed0, seed1 = _seeds(held, low, high, bound16)
+        seed0, seed1 = _seeds(held, low, high, middle, bound16, gaps)
         for seed in (seed0, seed1):
             if 0 <= seed < panels:
                 for w in range(size):
@@ -393,7 +398,6 @@ def _prune(
     count = 0
     for group in range(held.low16.shape[0]):
         _box_gaps(held.low16, held.high16, group, low, high, bound16, 16 * group)
-    gaps = np.empty(16, np.float32)
     for group in range(held.low.shape[0]):
         if bound16[group] <= farthest:
             _box_gaps(held.low, held.high, group, low, high, gaps, 0)
@@ -418,7 +422,7 @@ def _prune(
     return seen
 
 
-@device
+@inner
 def _farthest(desk: _Desk, size: int) -> np.float32:
     """The largest squared distance, in steps, that some query still looks at."""
     farthest = np.float32(0.0)
@@ -427,10 +431,11 @@ def _farthest(desk: _Desk, size: int) -> np.float32:
     return farthest
 
 
-@device
-def _seeds(held: Held, low: Singles, high: Singles, bound16: Singles) -> tuple[int, int]:
+@inner
+def _seeds(
+    held: Held, low: Singles, high: Singles, middle: Singles, bound16: Singles, gaps: Singles
+) -> tuple[int, int]:
     """Two panels near the middle of a block."""
-    middle = np.empty(low.size, np.float32)
     for k in range(low.size):
         middle[k] = np.float32(0.5) * (low[k] + high[k])
     best = 0
@@ -439,7 +444,6 @@ def _seeds(held: Held, low: Singles, high: Singles, bound16: Singles) -> tuple[i
     for group in range(held.low.shape[0]):
         if bound16[group] < bound16[best]:
             best = group
-    gaps = np.empty(16, np.float32)
     _box_gaps(held.low, held.high, best, middle, middle, gaps, 0)
     seed0 = 0
     for lane in range(16):
@@ -452,7 +456,7 @@ def _seeds(held: Held, low: Singles, high: Singles, bound16: Singles) -> tuple[i
     return 16 * best + seed0, 16 * best + seed1
 
 
-@device
+@inner
 def _box_gaps(
     lows: Singles, highs: Singles, group: int, low: Singles, high: Singles, out: Singles, at: int
 ) -> None:
@@ -469,7 +473,7 @@ def _box_gaps(
     store(out, at, gaps)
 
 
-@device
+@inner
 def _members(held: Held, desk: _Desk, panel: int, depth: int, size: int) -> int:
     """Queries that a panel's box does not rule out; their places go to the desk."""
     count, group, lane = 0, panel // 16, panel % 16

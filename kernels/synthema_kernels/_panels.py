@@ -127,7 +127,7 @@ def coded(rows: Floats, order: Integers, frame: Frame, lanes: int, *, whole: boo
     norm, total, error = np.zeros(size), np.zeros(size), np.zeros(size)
     pure = np.zeros(size, np.bool_)
     result = Coded(cells, norm, total, error, pure)
-    _code(rows, order, frame, lanes, group, offset, result)
+    _code(rows, order, frame, lanes, group, offset, *result)
     return result._replace(cells=cells.view(np.int32) if whole else cells)
 
 
@@ -139,7 +139,11 @@ def _code(
     lanes: int,
     group: int,
     offset: float,
-    out: Coded,
+    cells: NDArray[Any],
+    norms: Floats,
+    totals: Floats,
+    errors: Floats,
+    pures: NDArray[np.bool_],
 ) -> None:
     width = frame.columns.size
     steps = -(-width // group)
@@ -156,9 +160,9 @@ def _code(
                 total += rounded
                 error += (coordinate - rounded) * (coordinate - rounded)
                 cell = ((panel * steps + c // group) * lanes + lane) * group + c % group
-                out.cells[cell] = rounded + offset
-            out.norm[row], out.total[row], out.pure[row] = norm, total, pure
-            out.error[row] = math.sqrt(error) * (1.0 + 1e-9) + 1e-11 * width
+                cells[cell] = rounded + offset
+            norms[row], totals[row], pures[row] = norm, total, pure
+            errors[row] = math.sqrt(error) * (1.0 + 1e-9) + 1e-11 * width
 
 
 @device
