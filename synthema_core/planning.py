@@ -27,8 +27,9 @@ NUMBER, CODE, ROW = 28, 16, 64  # bytes of a cell and of a row that are searched
 CHECKED = 4  # bytes a cell costs while it is checked, besides being decoded
 FIDELITY = 40  # bytes of a cell of the fidelity sample: as float, as rank, and sorted
 PAIR_SECONDS = 0.03e-9  # to compare a cell of one row with that of another
-READ_SECONDS = 50e-9  # to decode, check, hash and encode a cell
-LEAST_SECONDS = 6.0  # of the classifier and the rest
+READ_SECONDS = 40e-9  # to decode, check, hash and encode a cell
+PAIRED_SECONDS = 15e-9  # to compare a value of one column with that of another one
+LEAST_SECONDS = 5.0  # of the classifier and the rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ def plan(
         while search_rows > FEWEST_ROWS and most(survey_rows, search_rows) > bound:
             search_rows //= 2
     made = Plan(
-        seconds=_seconds(source.height, n_real, cells),
+        seconds=_seconds(source.height, n_real, sampled, cells),
         memory=most(survey_rows, search_rows),
         bound=bound,
         survey_rows=survey_rows,
@@ -131,10 +132,10 @@ def _bytes_a_row(source: Source) -> float:
     return max(source.part(start, start + n).estimated_size() / n for start in starts)
 
 
-def _seconds(synthetic: int, real: int, cells: int) -> float:
-    pairs = 2.0 * synthetic * real
-    each = pairs * PAIR_SECONDS + (synthetic + real) * READ_SECONDS
-    return LEAST_SECONDS + cells * each
+def _seconds(synthetic: int, real: int, sampled: int, cells: int) -> float:
+    each = 2.0 * synthetic * real * PAIR_SECONDS + (synthetic + real) * READ_SECONDS
+    fidelity = LEAST_SECONDS + sampled * cells * cells / 2 * PAIRED_SECONDS
+    return cells * each + fidelity
 
 
 def _duration(seconds: float) -> str:
