@@ -33,12 +33,13 @@ from jax import lax
 from numpy.typing import NDArray
 
 from ..rows import Rows
-from ._exact import UNROLL, Array, Columns
+from ._exact import Array, Columns
 
 ROUNDING = 2.0**-24
 TINY = 2.0**-100  # pays for subnormal float32, which are flushed to zero
 REACH = 2.0**20  # numbers farther out, in ranges of the bulk of a column, are drawn in
 CODE_BITS = 0xFFFFFF  # whole numbers that a float32 holds; other codes only come closer
+UNROLL = 64  # columns that are added up before anything is written: all of most tables'
 SAMPLE = 1024  # rows of the pool that tell how its columns lie
 FEWEST_FOR_PRODUCT = 8  # columns; the gaps of fewer cost less than the blindness of a product
 
@@ -83,22 +84,36 @@ class Scale(NamedTuple):
     exact: Array
 
     @staticmethod
-    def of(pool: Rows, weights: NDArray[np.float64], unit: float, form: Form) -> "Scale":
-        """From a sample of the pool; any scale is right, this one is sharp for the bulk."""
+    def of(
+        pool: Rows,
+        holed: NDArray[np.bool_],
+        weights: NDArray[np.float64],
+        unit: float,
+        form: Form,
+    ) -> "Scale":
+        """From a sample of the pool; any scale is right, this one is sharp for the bulk.
+
+        Args:
+            pool: The rows.
+            holed: (p,) whether a number of the column may be missing, in the pool or a query.
+            weights: (p + q,) of the columns.
+            unit: What one is on the scale that the numbers will have; a power of two.
+            form: The form.
+        """
         p, q = pool.numeric.shape[1], pool.codes.shape[1]
         sample = np.sort(pool.numeric[:: 1 + len(pool) // SAMPLE] * unit, axis=0)  # NaN sorts last
         last = np.maximum(np.isfinite(sample).sum(axis=0) - 1, 0)
         column = np.arange(p)
-        low, high = (np.nan_to_num(sample[at, column]) for at in (last // 100, last - last // 100))
+        low, high = (np.nan_to_num(sample[at, column]) for at in (last // 20, last - last // 20))
         middle, width = low / 2 + high / 2, high - low
         width = np.where(width > 0, width, width.max(initial=0.0) or unit)
         w, v = weights[:p], weights[p:] * unit
         if form.squares:
             missing = w * unit**2
-            largest, factor = (w * width**2).sum() + form.holed * missing.sum(), np.sqrt(w)
+            largest, factor = (w * width**2).sum() + missing[holed].sum(), np.sqrt(w)
         else:
             missing = w * unit
-            largest, factor = (w * width).sum() + v.sum() + form.holed * missing.sum(), w
+            largest, factor = (w * width).sum() + v.sum() + missing[holed].sum(), w
         exponent = -math.frexp(largest or 1.0)[1]
         if form.squares:
             exponent += exponent % 2  # a square of a power of two
@@ -120,7 +135,7 @@ class Scale(NamedTuple):
             reach,
             factor,
             reach * factor + 2 * cap,
-            np.concatenate([cap if form.holed else np.full(p, np.inf), np.ones(q)]).astype("f4"),
+            np.concatenate([np.where(holed, cap, np.inf), np.ones(q)]).astype("f4"),
             np.concatenate([np.ones(p), v * step]).astype("f4"),
             missing,
             np.float64(step),

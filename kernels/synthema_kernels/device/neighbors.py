@@ -28,13 +28,14 @@ from ._search import AXIS, Plan
 # platform -> pool rows a tile, queries a block. On processors the matrix stays in the cache; on a
 # card it is large enough to hide the start of a kernel (reckoned, not measured).
 # A platform that is not here has no float64 that is known to round as IEEE 754 does.
-SHAPES = {"cpu": (1024, 256), "gpu": (4096, 8192)}
+SHAPES = {"cpu": (256, 256), "gpu": (4096, 8192)}
 GROUP = 32  # rows that share a bound: fewer are more bounds to sort, more are more rows to measure
-GROUPS = (6, 56)  # beside k, that a query may ask for: at first, and if that did not settle it
+GROUPS = (6, 56)  # beside k, and at least 1, to look into: at first, and if that settled nothing
 MOST_LISTED = 32  # k; lists get longer than measuring all pairs takes
 BOUNDS = 2**30  # bytes of group bounds a device may hold
 SHARE = 0.4  # of a device's memory, for a pool that each device holds whole
-SMALL = 2.0**-400  # differences and squares of larger numbers are normal
+SMALL = 2.0**-400  # differences of larger numbers, and their squares, are far from subnormal
+SMALL_WEIGHT = 2.0**-100  # and so are those times a larger weight
 UNIT = 2.0**600  # from 2**-1074 and up to 1e100, numbers stay normal, and their sums finite
 CHUNK = 2**16  # rows that NumPy looks at once
 
@@ -91,7 +92,8 @@ def nearest(
     if len(queries) == 0:
         return Neighbors(np.empty((0, k), np.int64), np.empty((0, k)))
     unit, p = 1.0, queries.numeric.shape[1]
-    if _has_small(queries.numeric) or _has_small(pool.numeric) or _has_small(weight):
+    small_weight = ((weight > 0) & (weight < SMALL_WEIGHT)).any()
+    if small_weight or _has_small(queries.numeric) or _has_small(pool.numeric):
         if metric == "sqeuclidean" or not np.isin(weight[:p], (0.0, 1.0)).all():
             return _by_definition(queries, pool, k, metric, weight, exclude_self=exclude_self)
         unit = UNIT
@@ -130,8 +132,8 @@ class _Search:
         n, m, p = len(queries), len(pool), queries.numeric.shape[1]
         most_rows, most_queries = SHAPES[mesh.devices[0].platform]
         tile = min(most_rows, _power_of_two(m))
-        self.holed = _has_missing(queries.numeric) or _has_missing(pool.numeric)
-        words = p * (3 if squares and self.holed else 1) + queries.codes.shape[1]
+        self.holed = _with_missing(queries.numeric) | _with_missing(pool.numeric)
+        words = p * (3 if squares and self.holed.any() else 1) + queries.codes.shape[1]
         size = 8 * p + 4 * queries.codes.shape[1] + 4 * words
         split = mesh.size > 1 and m * size > _memory(mesh)
         self.plan = Plan(mesh, split, tile, min(GROUP, tile), squares)
@@ -154,7 +156,7 @@ class _Search:
         index, distance = np.empty((n, k), np.int64), np.empty((n, k))
         waiting = np.arange(n)
         for form, more in self._attempts():
-            call = self._all_pairs if form is None else self._bounded(form, more + exclude_self)
+            call = self._all_pairs if form is None else self._bounded(form, more)
             unsettled = []
             for rows, found in self._ahead(call, waiting, exclude_self=exclude_self):
                 size = len(rows)
@@ -172,11 +174,11 @@ class _Search:
         p = self.queries.numeric.shape[1]
         for more in GROUPS if self.k <= MOST_LISTED else ():
             product = self.plan.squares and p >= FEWEST_FOR_PRODUCT and more == GROUPS[0]
-            yield Form(product, self.plan.squares, self.holed), more
+            yield Form(product, self.plan.squares, bool(self.holed.any())), more
         yield None, 0
 
     def _bounded(self, form: Form, more: int) -> Any:
-        scale = Scale.of(self.source, self.weight, self.unit, form)
+        scale = Scale.of(self.source, self.holed, self.weight, self.unit, form)
         bounds = _search.lifted(self.pool, self.m, scale, form=form, plan=self.plan)
 
         def call(queries: Columns, own: NDArray[np.int64]) -> _search.Found:
@@ -248,7 +250,7 @@ def _padded(rows: NDArray[Any], count: int) -> NDArray[Any]:
 
 
 def _has_small(numbers: NDArray[np.float64]) -> bool:
-    """Whether a number other than 0 is so small that a difference or a product could vanish."""
+    """Whether a number other than 0 is so small that a difference or its square could vanish."""
     limit = np.float64(SMALL).view(np.uint64) << np.uint64(1)
     for start in range(0, len(numbers), CHUNK):
         part = np.ascontiguousarray(numbers[start : start + CHUNK]).view(np.uint64)
@@ -257,9 +259,12 @@ def _has_small(numbers: NDArray[np.float64]) -> bool:
     return False
 
 
-def _has_missing(numbers: NDArray[np.float64]) -> bool:
-    starts = range(0, len(numbers), CHUNK)
-    return any(np.isnan(numbers[start : start + CHUNK]).any() for start in starts)
+def _with_missing(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which columns have missing numbers."""
+    holed = np.zeros(numbers.shape[1], bool)
+    for start in range(0, len(numbers), CHUNK):
+        holed |= np.isnan(numbers[start : start + CHUNK]).any(axis=0)
+    return holed
 
 
 def _by_definition(
