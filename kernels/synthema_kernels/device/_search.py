@@ -15,8 +15,9 @@ Pool and queries lie over the devices of a mesh with one axis. If the pool is sp
 go around the ring of devices, and each device merges what its queries find in each.
 """
 
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +29,9 @@ from . import _exact, _lift
 from ._exact import Array, Columns, Measure
 from ._lift import Form, Scale
 from ._lists import NOWHERE, Best, merge, smallest
+
+Result = TypeVar("Result")
+State = TypeVar("State", bound=tuple[Any, ...])
 
 AXIS = "rows"
 SURE = 1 - 2.0**-20  # pays for a few roundings of a bound and for those of the distance
@@ -123,7 +127,7 @@ def by_bounds(
         m: Array,
         measure: Measure,
         scale: Scale,
-    ) -> Found:
+    ) -> tuple[Best, Array]:
         queries = Columns(*(x.T for x in queries))
         words, offset = _lift.lift(queries, scale, form, is_pool=False)
 
@@ -139,12 +143,12 @@ def by_bounds(
         start = Best.empty(k, len(own)), jnp.full(len(own), jnp.inf, jnp.float32)
         best, unseen = _around(visit, (pool, bounds), start, plan)
         settled = unseen.astype(jnp.float64) * SURE > best.distance[-1] * scale.step
-        return Found(best, settled)
+        return best, settled
 
     rows = P(plan.along)
     specs = (P(AXIS), P(AXIS), P(None, plan.along), rows, P(), P(), P())
-    out = Found(Best(P(None, AXIS), P(None, AXIS)), P(AXIS))
-    return _mapped(local, plan, specs, out)(queries, own, pool, bounds, m, measure, scale)
+    out = P(None, AXIS), P(AXIS)
+    return Found(*_mapped(local, plan, specs, out)(queries, own, pool, bounds, m, measure, scale))
 
 
 @partial(jax.jit, static_argnames=("k", "plan"))
@@ -157,10 +161,10 @@ def by_all_pairs(
         queries = Columns(*(x.T for x in queries))
 
         def visit(pool: Columns, first: Array, best: Best) -> tuple[Best]:
-            options = {"k": k, "tile": plan.tile, "squares": plan.squares}
-            return (
-                merge(best, _exact.search(queries, own, pool, first, m, measure, **options)),
+            found = _exact.search(
+                queries, own, pool, first, m, measure, k=k, tile=plan.tile, squares=plan.squares
             )
+            return (merge(best, found),)
 
         (best,) = _around(visit, pool, (Best.empty(k, len(own)),), plan)
         return best
@@ -169,8 +173,14 @@ def by_all_pairs(
     return _mapped(local, plan, specs, P(None, AXIS))(queries, own, pool, m, measure)
 
 
-def _mapped(local, plan: Plan, specs, out):  # type: ignore[no-untyped-def]  # noqa: ANN001
-    return jax.shard_map(local, mesh=plan.mesh, in_specs=specs, out_specs=out, check_vma=False)
+def _mapped(
+    local: Callable[..., Result], plan: Plan, specs: Any, out: Any
+) -> Callable[..., Result]:
+    """The same program on every device, on its share of what is split."""
+    mapped: Callable[..., Result] = jax.shard_map(
+        local, mesh=plan.mesh, in_specs=specs, out_specs=out, check_vma=False
+    )
+    return mapped
 
 
 def _part(plan: Plan) -> Array:
@@ -178,26 +188,27 @@ def _part(plan: Plan) -> Array:
     return lax.axis_index(AXIS) if plan.split else 0
 
 
-def _around(visit, pool, state, plan: Plan):  # type: ignore[no-untyped-def]
+def _around(visit: Callable[..., State], pool: Any, state: State, plan: Plan) -> State:
     """Visit every part of the pool, this device's own first."""
     if not plan.split:
         return visit(pool, 0, *state)
     size, mine = plan.mesh.size, lax.axis_index(AXIS)
     rows = _row_count(pool)
+    onward = [(i, (i + 1) % size) for i in range(size)]
 
-    def step(carry, turn):  # type: ignore[no-untyped-def]
+    def step(carry: tuple[Any, State], turn: jax.Array) -> tuple[tuple[Any, State], None]:
         pool, state = carry
         state = visit(pool, (mine - turn) % size * rows, *state)
-        passed = [(i, (i + 1) % size) for i in range(size)]
-        return (jax.tree.map(lambda x: lax.ppermute(x, AXIS, passed), pool), state), None
+        return (jax.tree.map(lambda x: lax.ppermute(x, AXIS, onward), pool), state), None
 
     (_, state), _ = lax.scan(step, (pool, state), jnp.arange(size))
     return state
 
 
-def _row_count(pool) -> int:  # type: ignore[no-untyped-def]
-    numeric = jax.tree.leaves(pool)[0]
-    return numeric.shape[1] * numeric.shape[2]
+def _row_count(pool: Any) -> int:
+    """Rows of this device's part."""
+    groups, size = jax.tree.leaves(pool)[0].shape[1:]
+    return int(groups * size)
 
 
 def _closest_groups(
@@ -246,5 +257,5 @@ def _measured(
     row = first + at[:, :, jnp.newaxis] * plan.group + jnp.arange(plan.group)
     allowed = (row < m) & (row != own[:, jnp.newaxis]) & (group < NOWHERE)[:, :, jnp.newaxis]
     distance = jnp.where(allowed, distance, jnp.inf)
-    flat = (x.swapaxes(1, 2).reshape(-1, len(own)) for x in (distance, row))
-    return smallest(*flat, k)
+    distance, row = (x.swapaxes(1, 2).reshape(-1, len(own)) for x in (distance, row))
+    return smallest(distance, row, k)

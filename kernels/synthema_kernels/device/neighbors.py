@@ -8,7 +8,7 @@ they are multiplied by 2**600, which rounds nothing; if there are products too, 
 would change, NumPy measures all pairs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -28,7 +28,7 @@ from ._search import AXIS, Plan
 # platform -> pool rows a tile, queries a block. On processors the matrix stays in the cache; on a
 # card it is large enough to hide the start of a kernel (reckoned, not measured).
 # A platform that is not here has no float64 that is known to round as IEEE 754 does.
-SHAPES = {"cpu": (256, 256), "gpu": (4096, 8192)}
+SHAPES = {"cpu": (1024, 256), "gpu": (4096, 8192)}
 GROUP = 32  # rows that share a bound: fewer are more bounds to sort, more are more rows to measure
 GROUPS = (6, 56)  # beside k, and at least 1, to look into: at first, and if that settled nothing
 MOST_LISTED = 32  # k; lists get longer than measuring all pairs takes
@@ -116,6 +116,9 @@ def _in_line(mesh: Mesh | None) -> Mesh:
     return Mesh(devices, (AXIS,), axis_types=(AxisType.Auto,))
 
 
+Call = Callable[[Columns, NDArray[np.int64]], _search.Found]
+
+
 class _Search:
     """One search: where the pool lies, and the blocks of queries that meet it."""
 
@@ -177,24 +180,16 @@ class _Search:
             yield Form(product, self.plan.squares, bool(self.holed.any())), more
         yield None, 0
 
-    def _bounded(self, form: Form, more: int) -> Any:
+    def _bounded(self, form: Form, more: int) -> Call:
         scale = Scale.of(self.source, self.holed, self.weight, self.unit, form)
         bounds = _search.lifted(self.pool, self.m, scale, form=form, plan=self.plan)
 
         def call(queries: Columns, own: NDArray[np.int64]) -> _search.Found:
-            return _search.by_bounds(
-                queries,
-                own,
-                self.pool,
-                bounds,
-                self.m,
-                self.measure,
-                scale,
-                k=self.k,
-                more=more,
-                form=form,
-                plan=self.plan,
+            tables = self.pool, bounds, self.m, self.measure, scale
+            found: _search.Found = _search.by_bounds(
+                queries, own, *tables, k=self.k, more=more, form=form, plan=self.plan
             )
+            return found
 
         return call
 
@@ -205,7 +200,7 @@ class _Search:
         return _search.Found(best, np.ones(len(own), bool))
 
     def _ahead(
-        self, call: Any, waiting: NDArray[np.int64], *, exclude_self: bool
+        self, call: Call, waiting: NDArray[np.int64], *, exclude_self: bool
     ) -> Iterator[tuple[NDArray[np.int64], _search.Found]]:
         """Query numbers and answers, block by block: the devices work on one as one is read."""
         before = None

@@ -268,5 +268,3 @@ def test_a_bound_never_exceeds_the_distance():
         distance = reference.distances(table, table, metric=metric, weights=weights)
         assert (bound.T <= distance * scale.step).all()
         assert (bound.T > 0.9 * distance * scale.step).mean() > 0.5  # and says something
-
-
