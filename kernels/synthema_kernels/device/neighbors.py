@@ -1,38 +1,43 @@
-"""Exact nearest rows on any JAX device, in float64 and in the definition's order.
+"""Exact nearest rows on any JAX device: bounds in float32, survivors in float64.
 
-The pool lies on the device as tiles [column, row]. A block of queries visits one tile after the
-other: the distances of that pair, a matrix [tile row, query], are summed column by column as
-`reference.distances` sums them, and the closest rows are moved from the matrix to the running
-answer, one per query and pass, until no query has a row left that is close enough. After the first
-tiles that is a pass or two. There is no candidate to re-check, and no tie to break later.
+`_search` tells how a search goes and why it is exact, `_lift` what a bound is, `_exact` how the
+definition's bits come out of XLA. Here are the verb, the blocks of queries and the mesh.
 
-Numbers are multiplied by 2**600, and distances divided by it. That rounds nothing, and keeps every
-difference out of the subnormal range, which XLA flushes to zero: without it, two rows that differ
-by 1e-310 would be copies.
+XLA flushes subnormal numbers to zero. Where numbers are so small that a difference could be one,
+they are multiplied by 2**600, which rounds nothing; if there are products too, whose rounding that
+would change, NumPy measures all pairs.
 """
 
-from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
+from numpy.typing import ArrayLike, NDArray
 
-from ..contract import Neighbors, checked_k
+from .. import reference
+from ..contract import Metric, Neighbors, check_metric, checked_k, checked_weights
 from ..rows import Rows
+from . import _search
+from ._exact import Columns, Measure
+from ._lift import FEWEST_FOR_PRODUCT, Form, Scale
+from ._search import AXIS, Plan
 
-Array: TypeAlias = Any  # of the host on its way to the devices, or of the devices
-
-# platform -> pool rows a tile, queries a block. The matrix should stay in the cache of the device:
-# 0.5 MB, the quickest of seven measured, and 34 MB, reckoned for a large card and not measured.
+# platform -> pool rows a tile, queries a block. On processors the matrix stays in the cache; on a
+# card it is large enough to hide the start of a kernel (reckoned, not measured).
 # A platform that is not here has no float64 that is known to round as IEEE 754 does.
-SHAPES = {"cpu": (256, 256), "gpu": (1024, 4096)}
-UNROLL = 8  # columns a pass over the matrix: more cost compilation, fewer cost memory traffic
-EXPONENT = 600  # from 2**-1074 and up to 1e100, numbers stay normal, and their sums finite
-UNIT = 2.0**EXPONENT
+SHAPES = {"cpu": (1024, 256), "gpu": (4096, 8192)}
+GROUP = 32  # rows that share a bound: fewer are more bounds to sort, more are more rows to measure
+GROUPS = (6, 56)  # beside k, and at least 1, to look into: at first, and if that settled nothing
+MOST_LISTED = 32  # k; lists get longer than measuring all pairs takes
+BOUNDS = 2**30  # bytes of group bounds a device may hold
+SHARE = 0.4  # of a device's memory, for a pool that each device holds whole
+SMALL = 2.0**-400  # differences of larger numbers, and their squares, are far from subnormal
+SMALL_WEIGHT = 2.0**-100  # and so are those times a larger weight
+UNIT = 2.0**600  # from 2**-1074 and up to 1e100, numbers stay normal, and their sums finite
+CHUNK = 2**16  # rows that NumPy looks at once
 
 
 def nearest(
@@ -40,6 +45,8 @@ def nearest(
     pool: Rows,
     k: int = 2,
     *,
+    metric: Metric = "gower",
+    weights: ArrayLike | None = None,
     exclude_self: bool = False,
     mesh: Mesh | None = None,
 ) -> Neighbors:
@@ -48,16 +55,22 @@ def nearest(
     Returns the bits of `synthema_kernels.nearest`: the distance, its rules for missing values and
     ties, and the errors are those. Any mesh gives the same bits.
 
-    All arithmetic is float64, on every pair: a card with slow float64 is slow here, and on
-    processors the compiled kernel, which rules out most pairs by integers, is far quicker. Every
-    device holds the whole pool (8 bytes per number, 4 per code) and works in 100 MB or less at
-    small k, whatever the number of rows. Time grows with k. A program is compiled per number of
-    columns, of pool tiles, and k.
+    A device computes lower bounds of all distances in float32, by a matrix product for
+    'sqeuclidean', and measures in float64 what they leave. Queries that they leave too much of,
+    such as those amid thousands of ties, are measured against every row: slower, and as exact.
+    A program is compiled per number of columns, of tiles of the pool, and k.
+
+    Every device holds the whole pool, or its part if that takes too much memory: parts then go from
+    device to device. A row takes 8 bytes per number and 4 per code, and 4 more per column (12 for
+    'sqeuclidean' with missing values). Bounds and a tile take a gigabyte or two on a card.
 
     Args:
         queries: n rows.
         pool: m rows with the same columns in the same order, m >= 1.
         k: Neighbors per query, at most m, or m - 1 with `exclude_self`.
+        metric: What is added up.
+        weights: (p + q,) factor of each column's term, numeric columns first, from 0 (left out) to
+            a million; None is 1 for all.
         exclude_self: Query i *is* pool row i, and is not its own neighbor; copies of it may be.
         mesh: Devices of this process that share the queries, along all its axes; any n will do.
             None is JAX's first device.
@@ -67,28 +80,26 @@ def nearest(
 
     Raises:
         TypeError: If `queries` or `pool` is not `Rows`, `k` not an integer, or `mesh` not a `Mesh`.
-        ValueError: If the columns differ, the pool is empty, `k` is out of range, or the devices
-            are neither CPUs nor GPUs.
+        ValueError: If the columns differ or do not suit the metric, the pool is empty, `k` or a
+            weight is out of range, or the devices are neither CPUs nor GPUs.
 
     Source: Gower (1971), Biometrics 27, 857-871; `synthema_kernels.reference` is the definition.
     """
     k = checked_k(queries, pool, k, exclude_self=exclude_self)
+    check_metric(queries, pool, metric)
+    weight = checked_weights(queries, weights)
     mesh = _in_line(mesh)
-    n, m = len(queries), len(pool)
-    most_rows, most_queries = SHAPES[mesh.devices[0].platform]
-    tile = min(most_rows, _power_of_two(m))
-    block = mesh.size * min(most_queries, _power_of_two(-(-n // mesh.size)))
-    index, distance = np.empty((n, k), np.int64), np.empty((n, k))
+    if len(queries) == 0:
+        return Neighbors(np.empty((0, k), np.int64), np.empty((0, k)))
+    unit, p = 1.0, queries.numeric.shape[1]
+    small_weight = ((weight > 0) & (weight < SMALL_WEIGHT)).any()
+    if small_weight or _has_small(queries.numeric) or _has_small(pool.numeric):
+        if metric == "sqeuclidean" or not np.isin(weight[:p], (0.0, 1.0)).all():
+            return _by_definition(queries, pool, k, metric, weight, exclude_self=exclude_self)
+        unit = UNIT
     with jax.enable_x64(True), jax.set_mesh(mesh):  # noqa: FBT003 (whatever the caller has set)
-        tiles = jax.device_put(_tiles(pool, tile), NamedSharding(mesh, P()))
-        for start in range(0, n, block):  # a call per block: bounded memory, and Ctrl-C works
-            part = slice(start, min(start + block, n))
-            own = np.arange(start, start + block) if exclude_self else np.full(block, -1)
-            found = _nearest(_columns(queries, part, block), own, tiles, m, k=k, mesh=mesh)
-            size = part.stop - start
-            index[part] = np.asarray(found.rows).T[:size]
-            distance[part] = np.ldexp(np.asarray(found.distance).T[:size], -EXPONENT)
-    return Neighbors(index, distance)
+        search = _Search(queries, pool, k, metric == "sqeuclidean", weight, unit, mesh)
+        return search.run(exclude_self=exclude_self)
 
 
 def _in_line(mesh: Mesh | None) -> Mesh:
@@ -102,7 +113,117 @@ def _in_line(mesh: Mesh | None) -> Mesh:
             f"mesh: expected devices with IEEE float64 ({', '.join(SHAPES)}), got {platform}. "
             "Use synthema_kernels.nearest."
         )
-    return Mesh(devices, ("rows",), axis_types=(AxisType.Auto,))
+    return Mesh(devices, (AXIS,), axis_types=(AxisType.Auto,))
+
+
+Call = Callable[[Columns, NDArray[np.int64]], _search.Found]
+
+
+class _Search:
+    """One search: where the pool lies, and the blocks of queries that meet it."""
+
+    def __init__(
+        self,
+        queries: Rows,
+        pool: Rows,
+        k: int,
+        squares: bool,  # noqa: FBT001 (a private constructor of one caller)
+        weight: NDArray[np.float64],
+        unit: float,
+        mesh: Mesh,
+    ) -> None:
+        n, m, p = len(queries), len(pool), queries.numeric.shape[1]
+        most_rows, most_queries = SHAPES[mesh.devices[0].platform]
+        tile = min(most_rows, _power_of_two(m))
+        self.holed = _with_missing(queries.numeric) | _with_missing(pool.numeric)
+        words = p * (3 if squares and self.holed.any() else 1) + queries.codes.shape[1]
+        size = 8 * p + 4 * queries.codes.shape[1] + 4 * words
+        split = mesh.size > 1 and m * size > _memory(mesh)
+        self.plan = Plan(mesh, split, tile, min(GROUP, tile), squares)
+        tiles = _multiple(-(-m // tile), mesh.size if split else 1)
+        resident = tiles * tile // (mesh.size if split else 1)
+        affordable = BOUNDS * self.plan.group // (4 * resident)
+        most = min(most_queries, 1 << max(affordable.bit_length() - 1, 0))
+        self.block = mesh.size * min(most, _power_of_two(-(-n // mesh.size)))
+        self.queries, self.unit, self.weight = queries, unit, weight
+        self.k, self.m, self.source = k, m, pool
+        self.measure = Measure(weight[:p], weight[p:] * unit, np.float64(unit), np.int64(0))
+        place = NamedSharding(mesh, P(self.plan.along))
+        sides = (_padded(x, tiles * tile) for x in (pool.numeric * unit, pool.codes))
+        numeric, codes = (jax.device_put(x, place) for x in sides)
+        self.pool = _search.columns(numeric, codes, plan=self.plan)
+
+    def run(self, *, exclude_self: bool) -> Neighbors:
+        """The answer, by ever more work for ever fewer queries."""
+        n, k = len(self.queries), self.k
+        index, distance = np.empty((n, k), np.int64), np.empty((n, k))
+        waiting = np.arange(n)
+        for form, more in self._attempts():
+            call = self._all_pairs if form is None else self._bounded(form, more)
+            unsettled = []
+            for rows, found in self._ahead(call, waiting, exclude_self=exclude_self):
+                size = len(rows)
+                settled = np.asarray(found.settled)[:size]
+                unsettled.append(rows[~settled])
+                index[rows] = np.asarray(found.best.rows).T[:size]
+                distance[rows] = np.asarray(found.best.distance).T[:size] / self.unit
+            waiting = np.concatenate(unsettled)
+            if len(waiting) == 0:
+                break
+        return Neighbors(index, distance)
+
+    def _attempts(self) -> Iterator[tuple[Form | None, int]]:
+        """Ways to search, the quickest first; the last one settles every query."""
+        p = self.queries.numeric.shape[1]
+        for more in GROUPS if self.k <= MOST_LISTED else ():
+            product = self.plan.squares and p >= FEWEST_FOR_PRODUCT and more == GROUPS[0]
+            yield Form(product, self.plan.squares, bool(self.holed.any())), more
+        yield None, 0
+
+    def _bounded(self, form: Form, more: int) -> Call:
+        scale = Scale.of(self.source, self.holed, self.weight, self.unit, form)
+        bounds = _search.lifted(self.pool, self.m, scale, form=form, plan=self.plan)
+
+        def call(queries: Columns, own: NDArray[np.int64]) -> _search.Found:
+            tables = self.pool, bounds, self.m, self.measure, scale
+            found: _search.Found = _search.by_bounds(
+                queries, own, *tables, k=self.k, more=more, form=form, plan=self.plan
+            )
+            return found
+
+        return call
+
+    def _all_pairs(self, queries: Columns, own: NDArray[np.int64]) -> _search.Found:
+        best = _search.by_all_pairs(
+            queries, own, self.pool, self.m, self.measure, k=self.k, plan=self.plan
+        )
+        return _search.Found(best, np.ones(len(own), bool))
+
+    def _ahead(
+        self, call: Call, waiting: NDArray[np.int64], *, exclude_self: bool
+    ) -> Iterator[tuple[NDArray[np.int64], _search.Found]]:
+        """Query numbers and answers, block by block: the devices work on one as one is read."""
+        before = None
+        for start in range(0, len(waiting), self.block):
+            rows = waiting[start : start + self.block]
+            own = np.full(self.block, -1)
+            if exclude_self:
+                own[: len(rows)] = rows
+            numeric = self.queries.numeric[rows] * self.unit
+            block = Columns(*(_padded(x, self.block) for x in (numeric, self.queries.codes[rows])))
+            after = rows, call(block, own)
+            if before is not None:
+                yield before
+            before = after
+        if before is not None:
+            yield before
+
+
+def _memory(mesh: Mesh) -> float:
+    """Bytes that a pool may take on every device; no limit where JAX does not know the memory."""
+    known = [device.memory_stats() for device in mesh.devices]
+    limits = [stats["bytes_limit"] for stats in known if stats and "bytes_limit" in stats]
+    return min((SHARE * limit for limit in limits), default=np.inf)
 
 
 def _power_of_two(n: int) -> int:
@@ -110,111 +231,56 @@ def _power_of_two(n: int) -> int:
     return 1 << max(n - 1, 0).bit_length()
 
 
-class _Columns(NamedTuple):
-    """Rows as columns: numeric (..., p, rows) times 2**600, codes (..., q, rows)."""
-
-    numeric: Array
-    codes: Array
+def _multiple(n: int, of: int) -> int:
+    return -(-n // of) * of
 
 
-class _Best(NamedTuple):
-    """The running answer: (k, queries) each, closest first."""
-
-    distance: jax.Array
-    rows: jax.Array
-
-
-def _columns(table: Rows, rows: slice, width: int) -> _Columns:
-    """Some rows as columns, zeros up to the width."""
-    numeric, codes = table.numeric[rows].T, table.codes[rows].T
-    padding = (0, 0), (0, width - numeric.shape[1])
-    return _Columns(np.pad(np.ldexp(numeric, EXPONENT), padding), np.pad(codes, padding))
+def _padded(rows: NDArray[Any], count: int) -> NDArray[Any]:
+    """Rows and zeros up to the count."""
+    if len(rows) == count:
+        return rows
+    padded = np.zeros((count, *rows.shape[1:]), rows.dtype)
+    padded[: len(rows)] = rows
+    return padded
 
 
-def _tiles(table: Rows, tile: int) -> _Columns:
-    """All rows as tiles [tile, column, row]."""
-    count = -(-len(table) // tile)
-    columns = _columns(table, slice(None), count * tile)
-    return _Columns(*(x.reshape(len(x), count, tile).swapaxes(0, 1) for x in columns))
+def _has_small(numbers: NDArray[np.float64]) -> bool:
+    """Whether a number other than 0 is so small that a difference or its square could vanish."""
+    limit = np.float64(SMALL).view(np.uint64) << np.uint64(1)
+    for start in range(0, len(numbers), CHUNK):
+        part = np.ascontiguousarray(numbers[start : start + CHUNK]).view(np.uint64)
+        if ((part << np.uint64(1)) - np.uint64(1) < limit - np.uint64(1)).any():  # 0 wraps around
+            return True
+    return False
 
 
-@partial(jax.jit, static_argnames=("k", "mesh"))
-def _nearest(
-    queries: _Columns, own: Array, pool: _Columns, m: Array, *, k: int, mesh: Mesh
-) -> _Best:
-    """The answer of one block; each device has its share of the queries, and all of the pool."""
-    search = jax.shard_map(
-        partial(_search, k=k),
-        mesh=mesh,
-        in_specs=(P(None, "rows"), P("rows"), P(), P()),
-        out_specs=P(None, "rows"),
-        check_vma=False,  # no device speaks to another: there is nothing to check
-    )
-    return search(queries, own, pool, m)
+def _with_missing(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which columns have missing numbers."""
+    holed = np.zeros(numbers.shape[1], bool)
+    for start in range(0, len(numbers), CHUNK):
+        holed |= np.isnan(numbers[start : start + CHUNK]).any(axis=0)
+    return holed
 
 
-def _search(queries: _Columns, own: Array, pool: _Columns, m: Array, *, k: int) -> _Best:
-    tiles, _, tile = pool.numeric.shape
-    row = jnp.arange(tile)[:, jnp.newaxis]
-
-    def visit(best: _Best, step: tuple[_Columns, jax.Array]) -> tuple[_Best, None]:
-        columns, first = step
-        distance = _distance(queries, columns)
-        allowed = (first + row < m) & (first + row != own)
-        return _merge(best, jnp.where(allowed, distance, jnp.inf), first), None
-
-    shape = (k, len(own))
-    nothing = _Best(jnp.full(shape, jnp.inf), jnp.full(shape, -1))
-    best, _ = lax.scan(visit, nothing, (pool, jnp.arange(tiles) * tile))
-    return best
-
-
-def _distance(queries: _Columns, pool: _Columns) -> jax.Array:
-    """All distances of a tile and a block, (pool rows, queries), times 2**600."""
-
-    def add_gap(total: jax.Array, column: tuple[Array, Array]) -> tuple[jax.Array, None]:
-        a, b = column[0], column[1][:, jnp.newaxis]
-        gap = jnp.abs(a - b)
-        if_missing = jnp.where(jnp.isnan(a) != jnp.isnan(b), UNIT, 0.0)
-        return total + jnp.where(jnp.isnan(gap), if_missing, gap), None
-
-    def count(differing: jax.Array, column: tuple[Array, Array]) -> tuple[jax.Array, None]:
-        return differing + (column[0] != column[1][:, jnp.newaxis]), None
-
-    shape = pool.numeric.shape[1], queries.numeric.shape[1]
-    total, _ = lax.scan(add_gap, jnp.zeros(shape), (queries.numeric, pool.numeric), unroll=UNROLL)
-    differing, _ = lax.scan(
-        count, jnp.zeros(shape, jnp.int32), (queries.codes, pool.codes), unroll=UNROLL
-    )
-    return total + UNIT * differing.astype(total.dtype)
-
-
-def _merge(best: _Best, distance: jax.Array, first: jax.Array) -> _Best:
-    """Move rows from the matrix to the answer, one per query and pass, while one is closer."""
-    row = jnp.arange(len(distance))[:, jnp.newaxis]
-
-    def closer(state: tuple[_Best, jax.Array, jax.Array]) -> jax.Array:
-        best, _, closest = state
-        return (closest < best.distance[-1]).any()  # strict: a tie keeps the lower index
-
-    def move(
-        state: tuple[_Best, jax.Array, jax.Array],
-    ) -> tuple[_Best, jax.Array, jax.Array]:
-        best, distance, closest = state
-        at = jnp.where(distance == closest, row, len(distance)).min(axis=0)  # lowest row of a tie
-        distance = jnp.where(row == at, jnp.inf, distance)
-        return _inserted(best, closest, first + at), distance, distance.min(axis=0)
-
-    best, _, _ = lax.while_loop(closer, move, (best, distance, distance.min(axis=0)))
-    return best
-
-
-def _inserted(best: _Best, distance: jax.Array, rows: jax.Array) -> _Best:
-    """One more row per query, behind its equals; one that is not closer than the last falls out."""
-    stays = best.distance <= distance
-    follows = jnp.roll(stays, 1, axis=0).at[0].set(True)
-
-    def insert(old: jax.Array, new: jax.Array) -> jax.Array:
-        return jnp.where(stays, old, jnp.where(follows, new, jnp.roll(old, 1, axis=0)))
-
-    return _Best(insert(best.distance, distance), insert(best.rows, rows))
+def _by_definition(
+    queries: Rows,
+    pool: Rows,
+    k: int,
+    metric: Metric,
+    weight: NDArray[np.float64],
+    *,
+    exclude_self: bool,
+) -> Neighbors:
+    """The definition itself, a few queries at a time."""
+    parts = []
+    at_once = max(1, 2**22 // len(pool))
+    for start in range(0, len(queries), at_once):
+        rows = slice(start, start + at_once)
+        few = Rows(numeric=queries.numeric[rows], codes=queries.codes[rows])
+        distance = reference.distances(few, pool, metric=metric, weights=weight)
+        if exclude_self:
+            own = np.arange(start, start + len(few))
+            distance[own - start, own] = np.inf
+        index = np.argsort(distance, axis=1, kind="stable")[:, :k]
+        parts.append((index, np.take_along_axis(distance, index, axis=1)))
+    return Neighbors(*(np.concatenate(side) for side in zip(*parts, strict=True)))

@@ -1,9 +1,6 @@
-"""`device.nearest` returns the bits of the definition and of the compiled kernel, on any mesh."""
+"""`device.nearest` returns the bits of the definition and of the compiled kernel."""
 
 import inspect
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,10 +11,36 @@ from hypothesis.extra.numpy import arrays
 pytest.importorskip("jax")
 
 from synthema_kernels import Rows, device, nearest, reference
+from synthema_kernels.device import neighbors as ours
 
+NAN = float("nan")
 # Exact in binary: equality needs no tolerance. 3.5 and -2 lie outside the usual scale.
-numbers = st.sampled_from([0.0, 0.25, 0.5, 1.0, float("nan"), 3.5, -2.0])
-levels = st.sampled_from([-1, 0, 1, 2, 2**31 - 1])
+numbers = st.sampled_from([0.0, 0.25, 0.5, 1.0, NAN, 3.5, -2.0])
+levels = st.sampled_from([-1, 0, 1, 2, 2**24 - 1, 2**31 - 1])
+factors = st.sampled_from([0.0, 0.1, 0.5, 1.0, 3.0, 1e6])
+
+
+@pytest.fixture(scope="module")
+def small_steps():
+    """Tiles of 8 rows and groups of 2, of which few may be looked into: all paths in 16 rows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ours, "SHAPES", {"cpu": (8, 8)})
+        patch.setattr(ours, "GROUP", 2)
+        patch.setattr(ours, "GROUPS", (1, 3))
+        yield
+
+
+@pytest.fixture
+def attempts(monkeypatch):
+    """How many queries each attempt of a search was left with."""
+    seen, ahead = [], ours._Search._ahead
+
+    def count(self, call, waiting, **options):
+        seen.append(len(waiting))
+        return ahead(self, call, waiting, **options)
+
+    monkeypatch.setattr(ours._Search, "_ahead", count)
+    return seen
 
 
 def assert_same(got, want):
@@ -27,42 +50,44 @@ def assert_same(got, want):
     assert got.distance.dtype == np.float64
 
 
-@st.composite
-def pairs(draw) -> tuple[Rows, Rows]:
-    """Few widths, and sizes that are padded to few shapes: every new one compiles for a while."""
-    p, q = draw(st.sampled_from([(0, 0), (2, 0), (0, 2), (3, 2)]))
-    queries, pool = (
-        Rows(
-            numeric=draw(arrays(np.float64, (n, p), elements=numbers)),
-            codes=draw(arrays(np.int64, (n, q), elements=levels)),
-        )
-        for n in (draw(st.sampled_from([0, 5, 6, 8])), draw(st.integers(9, 16)))
-    )
-    return queries, pool
+def assert_defined(queries, pool, k, **options):
+    got = device.nearest(queries, pool, k, **options)
+    assert_same(got, reference.nearest(queries, pool, k, **options))
 
 
-@given(pairs(), st.integers(1, 5))
-@settings(deadline=None)
-def test_nearest_meets_its_definition(pair, k):
-    queries, pool = pair
-    assert_same(device.nearest(queries, pool, k), reference.nearest(queries, pool, k))
+# Few widths and numbers of neighbors: every new one compiles for a while.
+CASES = [
+    ("gower", 3, 2, 2),
+    ("gower", 2, 0, 5),
+    ("gower", 0, 0, 1),
+    ("hamming", 0, 3, 2),
+    ("sqeuclidean", 3, 0, 1),
+    ("sqeuclidean", 8, 0, 2),
+]
 
 
-@given(pairs(), st.sampled_from([1, 4]))
-@settings(deadline=None)
-def test_nearest_without_self_meets_its_definition(pair, k):
-    _, rows = pair
-    got = device.nearest(rows, rows, k, exclude_self=True)
-    assert_same(got, reference.nearest(rows, rows, k, exclude_self=True))
-    assert (got.index != np.arange(len(rows))[:, None]).all()
+@pytest.mark.parametrize(("metric", "p", "q", "k"), CASES)
+@given(data=st.data(), exclude_self=st.booleans(), n=st.sampled_from([0, 5, 6, 8]))
+@settings(deadline=None, max_examples=30)
+def test_nearest_meets_its_definition(small_steps, metric, p, q, k, data, exclude_self, n):
+    def table(rows):
+        numeric = arrays(np.float64, (rows, p), elements=numbers)
+        codes = arrays(np.int64, (rows, q), elements=levels)
+        return Rows(numeric=data.draw(numeric), codes=data.draw(codes))
+
+    pool = table(data.draw(st.integers(9, 16)))
+    queries = pool if exclude_self else table(n)
+    options = {"metric": metric, "exclude_self": exclude_self}
+    options["weights"] = data.draw(st.none() | arrays(np.float64, p + q, elements=factors))
+    assert_defined(queries, pool, k, **options)
 
 
-def random_pair(n, m, p, q, *, seed, scale=1.0):
+def random_pair(n, m, p, q, *, seed, scale=1.0, missing=0.1):
     """Irregular numbers, missing fields, and copies across the two tables."""
     rng = np.random.default_rng(seed)
     numeric, codes = rng.random((n + m, p)) * scale, rng.integers(0, 5, (n + m, q))
-    numeric[rng.random(numeric.shape) < 0.1] = np.nan
-    codes[rng.random(codes.shape) < 0.1] = -1
+    numeric[rng.random(numeric.shape) < missing] = np.nan
+    codes[rng.random(codes.shape) < missing] = -1
     numeric[n : n + m // 10], codes[n : n + m // 10] = numeric[: m // 10], codes[: m // 10]
     return (
         Rows(numeric=numeric[:n], codes=codes[:n]),
@@ -70,25 +95,64 @@ def random_pair(n, m, p, q, *, seed, scale=1.0):
     )
 
 
-@pytest.mark.parametrize(("p", "q", "k"), [(5, 4, 2), (11, 0, 40), (0, 3, 1), (1, 17, 5)])
-def test_every_bit_of_a_float64_sum(p, q, k):
-    """Several tiles and blocks, more columns than a pass takes: one order of the sum."""
-    queries, pool = random_pair(300, 400, p, q, seed=p)
-    got = device.nearest(queries, pool, k)
-    assert_same(got, nearest(queries, pool, k))
-    assert_same(got, reference.nearest(queries, pool, k))
+@pytest.mark.parametrize(
+    ("metric", "p", "q", "k"),
+    [("gower", 5, 4, 2), ("gower", 11, 0, 40), ("sqeuclidean", 11, 0, 5)],
+)
+def test_every_bit_of_a_float64_sum(metric, p, q, k):
+    """Several tiles and blocks, more columns than a pass takes, with weights: one order of sums."""
+    queries, pool = random_pair(300, 1100, p, q, seed=p)
+    weights = np.random.default_rng(k).random(p + q)
+    for options in ({}, {"weights": weights}):
+        got = device.nearest(queries, pool, k, metric=metric, **options)
+        assert_same(got, nearest(queries, pool, k, metric=metric, **options))
+        assert_same(got, reference.nearest(queries, pool, k, metric=metric, **options))
 
 
-def test_every_row_of_the_pool_can_be_asked_for():
-    queries, pool = random_pair(20, 400, 3, 2, seed=2)
-    assert_same(device.nearest(queries, pool, 400), reference.nearest(queries, pool, 400))
+def test_a_product_of_what_lies_far_from_zero_is_blind_and_harmless(attempts):
+    """Differences of a millionth: bounds settle few queries, and no answer changes."""
+    rng = np.random.default_rng(5)
+    numeric = 1000.0 + rng.random((400, 8)) * 1e-3
+    numeric[::7] += rng.standard_normal((len(numeric[::7]), 8)) * 1e6
+    rows = Rows(numeric=numeric)
+    assert_defined(rows, rows, 2, metric="sqeuclidean", exclude_self=True)
+    assert len(attempts) > 1
+
+
+def test_ties_that_no_list_holds_are_measured(attempts):
+    pool = np.full((3000, 2), 0.3)
+    pool[[40, 2000], 1] = 0.1  # closer than the others
+    queries, pool = Rows(numeric=np.full((9, 2), 0.05)), Rows(numeric=pool)
+    assert_defined(queries, pool, 5)
+    assert attempts == [9, 9, 9]
+
+
+def test_copies_without_end_and_whole_numbers_are_settled_at_once(attempts):
+    rng = np.random.default_rng(6)
+    numeric = rng.integers(0, 2, (2000, 2)) * 0.1
+    rows = Rows(numeric=numeric)
+    assert_same(device.nearest(rows, rows, 3), nearest(rows, rows, 3))
+    codes = Rows(codes=rng.integers(-1, 2, (2000, 5)))
+    fewer = Rows(codes=codes.codes[:100] % 3)
+    for k in (1, 3):
+        assert_defined(fewer, codes, k, metric="hamming", weights=[1, 2, 0.5, 1, 1])
+    assert attempts == [2000, 100, 100]
 
 
 @pytest.mark.parametrize("scale", [1e-322, 1e-310, 1e-300, 1e-12, 1e6, 1e100])
 def test_no_scale_of_the_numbers_changes_the_answer(scale):
     """Subnormal differences too, which XLA alone would flush to zero."""
     queries, pool = random_pair(60, 90, 4, 2, seed=1, scale=scale)
-    assert_same(device.nearest(queries, pool, 3), reference.nearest(queries, pool, 3))
+    assert_defined(queries, pool, 3)
+    if scale < 1e50:
+        queries, pool = (Rows(numeric=x.numeric) for x in (queries, pool))
+        assert_defined(queries, pool, 3, metric="sqeuclidean", exclude_self=False)
+
+
+@pytest.mark.parametrize("weight", [5e-324, 1e-300, 0.3])
+def test_products_too_small_for_a_device_are_left_to_the_definition(weight):
+    _, rows = random_pair(1, 60, 4, 2, seed=3, scale=1e-300)
+    assert_defined(rows, rows, 3, weights=np.full(6, weight), exclude_self=True)
 
 
 def test_a_copied_row_is_at_distance_zero(random_rows):
@@ -116,57 +180,14 @@ def test_a_pool_of_one_row_repeated(random_rows):
     assert index[[0, 2, 599]].tolist() == [[1, 2, 3, 4], [0, 1, 3, 4], [0, 1, 2, 3]]
 
 
-def test_the_caller_keeps_single_precision(random_rows):
-    import jax.numpy as jnp
+@pytest.mark.parametrize("double", [False, True])
+def test_the_caller_keeps_the_precision_of_jax(random_rows, double):
+    import jax
 
-    device.nearest(random_rows(3), random_rows(5))
-    assert jnp.zeros(1).dtype == jnp.float32
-
-
-FOUR_DEVICES = """
-import jax, numpy as np
-from jax.sharding import AxisType
-from synthema_kernels import Rows, device, nearest
-assert jax.device_count() == 4
-rng = np.random.default_rng(8)
-numeric, codes = rng.integers(0, 9, (1100, 5)) / 7, rng.integers(-1, 3, (1100, 3))
-numeric[rng.random(numeric.shape) < 0.1] = np.nan
-rows = lambda n: Rows(numeric=numeric[:n], codes=codes[:n])
-meshes = [
-    jax.make_mesh((4,), ("rows",), (AxisType.Auto,)),
-    jax.make_mesh((2, 2), ("hosts", "cards"), (AxisType.Explicit,) * 2),
-]
-for mesh in meshes:
-    for n in (0, 1, 3, 7, 301, 1100):
-        for exclude_self in (False, True)[: 1 + (n in (301, 1100))]:
-            queries, pool = rows(n), rows(n if exclude_self else 400)
-            one, four, compiled = (
-                nearest_(queries, pool, 3, exclude_self=exclude_self, **options)
-                for nearest_, options in (
-                    (device.nearest, {}), (device.nearest, {"mesh": mesh}), (nearest, {})
-                )
-            )
-            for got in (one, four):
-                assert got.index.tobytes() == compiled.index.tobytes(), n
-                assert got.distance.tobytes() == compiled.distance.tobytes(), n
-with jax.set_mesh(meshes[1]):
-    assert device.nearest(rows(7), rows(400), 3).index.tobytes() == nearest(
-        rows(7), rows(400), 3
-    ).index.tobytes()
-print("same")
-"""
-
-
-def test_four_devices_give_the_bits_of_one_at_any_number_of_queries():
-    flags = "--xla_force_host_platform_device_count=4"
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", FOUR_DEVICES],
-        env={**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout.strip() == "same", done.stderr[-2000:]
+    with jax.enable_x64(double):
+        found = device.nearest(random_rows(3), random_rows(5))
+        assert_same(found, reference.nearest(random_rows(3), random_rows(5)))
+        assert jax.numpy.zeros(1).dtype == (np.float64 if double else np.float32)
 
 
 def rows(n=3, p=1, q=1):
@@ -188,6 +209,11 @@ def rows(n=3, p=1, q=1):
         ((rows(), rows(), True), {}),
         ((rows(2), rows(3), 1), {"exclude_self": True}),
         ((rows(), rows(), 3), {"exclude_self": True}),
+        ((rows(), rows(), 1), {"metric": "cosine"}),
+        ((rows(), rows(), 1), {"metric": "hamming"}),
+        ((rows(), rows(), 1), {"metric": "sqeuclidean"}),
+        ((rows(), rows(), 1), {"weights": [1.0]}),
+        ((rows(), rows(), 1), {"weights": [1.0, -1.0]}),
     ],
 )
 def test_errors_are_those_of_the_compiled_kernel(arguments, options):
@@ -204,12 +230,41 @@ def test_what_is_no_mesh_is_named():
 
 
 def test_a_platform_without_float64_is_refused(monkeypatch):
-    monkeypatch.setattr("synthema_kernels.device.neighbors.SHAPES", {"gpu": (8, 8)})
+    monkeypatch.setattr(ours, "SHAPES", {"gpu": (8, 8)})
     with pytest.raises(ValueError, match=r"float64 \(gpu\), got cpu. Use synthema_kernels.nearest"):
         device.nearest(rows(), rows(), 1)
 
 
 def test_it_is_called_as_the_compiled_kernel_is():
-    ours, compiled = (inspect.signature(f).parameters for f in (device.nearest, nearest))
-    assert [*compiled, "mesh"] == list(ours)
-    assert all(ours[name] == compiled[name] for name in compiled)
+    theirs, compiled = (inspect.signature(f).parameters for f in (device.nearest, nearest))
+    assert [*compiled, "mesh"] == list(theirs)
+    assert all(theirs[name] == compiled[name] for name in compiled)
+
+
+def test_a_bound_never_exceeds_the_distance():
+    """The promise of `_lift`, on columns of many sizes, with outliers and missing fields."""
+    import jax
+
+    from synthema_kernels.device._exact import Columns
+    from synthema_kernels.device._lift import Form, Scale, group_bounds, lift
+
+    rng = np.random.default_rng(9)
+    numeric = rng.random((192, 9)) * 10.0 ** rng.integers(-6, 1, 9)
+    numeric[:2] *= 1e12
+    numeric[3::2] = numeric[2::2] * (1 + 1e-7 * rng.standard_normal((95, 9)))
+    weights = rng.random(9) * 3
+    for squares, product, missing in [(0, 0, 0.1), (1, 0, 0.1), (1, 1, 0.1), (1, 1, 0.0)]:
+        numeric[rng.random(numeric.shape) < missing] = np.nan
+        table = Rows(numeric=np.nan_to_num(numeric) if missing == 0 else numeric)
+        form = Form(bool(product), bool(squares), missing > 0)
+        scale = Scale.of(table, np.full(9, missing > 0), weights, 1.0, form)
+        with jax.enable_x64(True):
+            columns = Columns(table.numeric.T, table.codes.T)
+            words, offset = lift(columns, scale, form, is_pool=True)
+            queries, own = lift(columns, scale, form, is_pool=False)
+            raw = group_bounds(queries, words, offset, scale, form, 1)
+            bound = np.maximum(np.asarray(scale.shrink * raw + own, np.float64), 0)
+        metric = "sqeuclidean" if squares else "gower"
+        distance = reference.distances(table, table, metric=metric, weights=weights)
+        assert (bound.T <= distance * scale.step).all()
+        assert (bound.T > 0.9 * distance * scale.step).mean() > 0.5  # and says something
