@@ -12,9 +12,9 @@ Columns: wall seconds and processor seconds; `ratio` to ours, wall clock; 2nmd o
 1,000 queries whose closest distance equals ours to 1e-5 (for ours, to float64 by NumPy, on 100);
 `copies`, the share of the queries that are in the pool, value by value, found at exactly 0.
 
-The run takes a quarter of an hour. At the middle one of a case's sizes all rivals run, at the
-others the strongest; so with fewer threads than the most. Results are kept in bench/.results:
-`--plot PNG` draws them, `--again` prints them, without another run.
+The run takes a quarter of an hour. On mixed tables, and at the middle one of a case's sizes, all
+rivals run; at the others the strongest, and with fewer threads than the most. Results are kept in
+bench/.results: `--plot PNG` draws them, `--again` prints them, without another run.
 """
 
 import argparse
@@ -31,7 +31,7 @@ import numpy as np
 
 from bench import cases, neighbors_picture, neighbors_tables
 from bench.cases import gaussian, mixed  # noqa: F401  # other benches ask for them here
-from bench.neighbors_plan import GOWER, KINDS, SQUARED, Engine, Kind, chosen
+from bench.neighbors_plan import GOWER, KINDS, SQUARED, Engine, chosen
 from bench.peaks import environment, peaks
 
 HERE = Path(__file__).parent
@@ -51,7 +51,15 @@ def features(without: tuple[str, ...]) -> dict[str, str]:
     return {"NUMBA_CPU_FEATURES": ",".join(kept)}
 
 
-def measure(engine: Engine, folder: Path, threads: int, *, patience: float, longest: float) -> dict:
+def measure(
+    engine: Engine,
+    folder: Path,
+    threads: int,
+    *,
+    patience: float,
+    longest: float,
+    least: int | None = None,
+) -> dict:
     """One engine in its own process."""
     home = HERE / ".rivals" / engine.home
     if engine.home and not (home / "ready").exists():
@@ -63,11 +71,16 @@ def measure(engine: Engine, folder: Path, threads: int, *, patience: float, long
         "threads": threads,
         "patience": patience,
         "longest": longest if engine.strong or not engine.home else patience,
-        "least": 1 if engine.home and not engine.strong else 3,
+        "least": least or (1 if engine.home and not engine.strong else 3),
     }
+    paths = [str(HERE.parent), *([] if engine.home else [os.environ.get("PYTHONPATH", "")])]
     done = subprocess.run(
-        [python, "-W", "ignore", HERE / "engines" / "process.py", json.dumps(order)],
-        env={**environment(threads), **features(engine.without)},
+        [python, "-W", "ignore", "-m", "bench.engines.process", json.dumps(order)],
+        env={
+            **environment(threads),
+            **features(engine.without),
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -99,37 +112,34 @@ def compare(
     kind = KINDS[name]
     case = kind.make(n, n if kind.numbers else n + 1)  # gower: two tables of equal length are one
     n, m = (len(case[f"{side}_numeric"]) for side in ("queries", "pool"))
-    copied, records = cases.copies(case)[:FIRST], []
-    expected = referee(case, numbers=kind.numbers)
+    p, q = (case[f"pool_{part}"].shape[1] for part in ("numeric", "codes"))
+    shape = {"case": name, "threads": threads, "n": n, "m": m, "p": p, "q": q}
+    copied, expected = cases.copies(case)[:FIRST], referee(case, numbers=kind.numbers)
+    records = []
     with tempfile.TemporaryDirectory() as folder:
         for part, array in case.items():
             np.save(Path(folder) / f"{part}.npy", array)
-        shape = {
-            "case": name,
-            "n": n,
-            "m": m,
-            "p": case["pool_numeric"].shape[1],
-            "threads": threads,
-        }
-        shape["q"] = case["pool_codes"].shape[1]
-        del case
-        for name in names:
-            engine = (SQUARED if kind.numbers else GOWER)[name]
+        for label in engines:
+            engine = (SQUARED if kind.numbers else GOWER)[label]
             limits = {"patience": arguments.patience, "longest": arguments.longest}
             found = measure(engine, Path(folder), threads, **limits)
-            record = {**shape, "engine": name, "k": engine.k, "note": engine.note, **found}
+            record = {**shape, "engine": label, "k": engine.k, "note": engine.note, **found}
             if "failed" not in found:
                 closest = np.array(record.pop("closest"))
-                if label == "synthema":
-                    ours = closest
-                against = expected if label == "synthema" else ours
-                both = min(len(closest), len(against))
-                same = np.isclose(closest[:both], against[:both], rtol=1e-5, atol=1e-7)
-                zeros = closest[copied[: len(closest)]] == 0
-                record["same"] = float(same.mean())
-                record["copies"] = float(zeros.mean()) if len(zeros) else None
+                expected = _judge(record, closest, expected, copied)
             records.append(record)
     return records
+
+
+def _judge(
+    record: dict, closest: np.ndarray, expected: np.ndarray, copied: np.ndarray
+) -> np.ndarray:
+    """Note how much is right; what the next engine is held to: our own answer."""
+    both = min(len(closest), len(expected))
+    zeros = closest[copied[: len(closest)]] == 0
+    record["same"] = float(np.isclose(closest[:both], expected[:both], 1e-5, 1e-7).mean())
+    record["copies"] = float(zeros.mean()) if len(zeros) else None
+    return closest if record["engine"] == "synthema" else expected
 
 
 def keep(path: Path, records: list[dict]) -> None:
@@ -143,10 +153,8 @@ def everything(arguments: argparse.Namespace) -> None:
     arguments.save.unlink(missing_ok=True)
     started, records = time.perf_counter(), []
     limits = {threads: peaks(threads) for threads in arguments.threads}
-    heading = {
-        "machine": f"{platform.machine()}, Python {platform.python_version()}, {time.strftime('%F')}",
-        "peaks": limits,
-    }
+    machine = f"{platform.machine()}, Python {platform.python_version()}, {time.strftime('%F')}"
+    heading = {"machine": machine, "peaks": limits}
     keep(arguments.save, [heading])
     print(neighbors_tables.heading(heading), flush=True)
     for name in arguments.cases or KINDS:

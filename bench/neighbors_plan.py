@@ -90,7 +90,7 @@ KINDS = {
         scaling=True,
     ),
     "mixed-whole": Kind(
-        title="16 numeric + 16 categorical columns", make=whole, numbers=False, rows=TWO
+        title="16 numeric + 16 categorical columns", make=whole, numbers=False, rows=ONE
     ),
 }
 for _name, _rows in (("adult", 24_000), ("support2", 4_500), ("covid_mx_1m", 100_000)):
@@ -109,7 +109,7 @@ for _name, _rows in (("adult", 24_000), ("support2", 4_500), ("covid_mx_1m", 100
 
 
 def chosen(kind: Kind, n: int, sizes: list[int], *, fewer: bool) -> list[str]:
-    """Whose turn it is at one size; with fewer threads than the most, the strongest."""
+    """Whose turn it is at one size: all rivals at the middle one, and always on mixed tables."""
     everybody = SQUARED if kind.numbers else GOWER
     middle = n == sizes[len(sizes) // 2]
     return [
@@ -117,5 +117,5 @@ def chosen(kind: Kind, n: int, sizes: list[int], *, fewer: bool) -> list[str]:
         for name, engine in everybody.items()
         if (not kind.engines or name in kind.engines)
         and (kind.trees or not engine.tree)
-        and (engine.strong or (middle and not fewer))
+        and (engine.strong or not (fewer or (kind.numbers and not middle)))
     ]

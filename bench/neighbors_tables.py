@@ -49,13 +49,8 @@ def table(records: list[dict], peak: dict) -> str:
 def _line(record: dict, ours: dict) -> str:
     if "failed" in record:
         return f"{record['engine']:<{WIDTH}}failed: {record['failed'][:90]}"
-    mark, part = ("~", partial(record))
-    wall, pairs = seconds(record), record["n"] * record["m"]
-    shown = (
-        (mark if part else "") + f"{wall:.3g}"
-        if wall >= 1000
-        else (mark if part else "") + f"{wall:.3f}"
-    )
+    part, wall, pairs = partial(record), seconds(record), record["n"] * record["m"]
+    shown = ("~" if part else "") + f"{wall:,.{3 if wall < 1000 else 0}f}"
     ratio = f"{wall / seconds(ours):.1f}x" if "wall" in ours else "-"
     numbers = KINDS[record["case"]].numbers
     speed = f"{operations(record):.0f}" if numbers else f"{wall / pairs * 1e9:.2f}"

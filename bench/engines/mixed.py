@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from registry import THREADS, engine, nothing
+from .registry import THREADS, engine, nothing
 
 CHUNK = 64  # queries that SciPy is given at once: the block of distances stays near the cache
 

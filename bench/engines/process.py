@@ -1,8 +1,8 @@
-"""One engine, one case, one process: `process.py '{"engine": ..., "data": ..., ...}'`.
+"""One engine, one case, one process: `-m bench.engines.process '{"engine": ..., "data": ...}'`.
 
 Runs in a rival's own environment, so it imports NumPy and that rival alone. Prints one JSON line:
-version, wall and CPU seconds of every run, peak memory over the loaded data, and the distance of
-the first queries to their closest row.
+version, wall and CPU seconds of every run, peak memory over the loaded data and of the whole
+process, and the distance of the first queries to their closest row.
 
 First the engine is warmed up on more and more queries until half a second is spent; from that
 comes how many it can be given. Then it runs several times on these.
@@ -31,10 +31,12 @@ def memory(field):
 
 
 def forget_peak():
-    """Hand freed memory back, so that it cannot hide later use, and start the peak anew."""
+    """Hand freed memory back, so that it cannot hide later use; returns the peak, starts anew."""
+    peak = memory("VmHWM")
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
+    return peak
 
 
 def timed(function, *arguments):
@@ -72,9 +74,8 @@ def main():
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: order["threads"]])
     import numpy as np  # after: thread pools ask how many processors there are
 
-    import mixed
-    import squared  # noqa: F401
-    from registry import ENGINES
+    from bench.engines import mixed, squared  # noqa: F401  # they register themselves
+    from bench.engines.registry import ENGINES
 
     parts = ("numeric", "codes")
     data = {path.stem: np.load(path) for path in Path(order["data"]).glob("*.npy")}
@@ -86,10 +87,10 @@ def main():
     fit, search = make({part: x[:30] for part, x in queries.items()}, few)
     search(fit(), slice(0, 30))
     fit, search = make(queries, pool)
-    forget_peak()
+    loading = forget_peak()
     before = memory("VmRSS")
     count = affordable(fit, search, n, order["patience"], order["longest"])
-    forget_peak()
+    trying = forget_peak()
     wall, cpu, start = [], [], time.perf_counter()
     while not wall or again(len(wall), time.perf_counter() - start, order):
         *built, fitted = timed(fit)
@@ -103,7 +104,7 @@ def main():
         "wall": wall,
         "cpu": cpu,
         "memory": memory("VmHWM") - before,
-        "peak": memory("VmHWM"),
+        "peak": max(loading, trying, memory("VmHWM")),
         "closest": closest.tolist(),
     }
     print(json.dumps(found))

@@ -1,9 +1,9 @@
 """What an engine is: a function of two tables that returns `fit` and `search`.
 
-`queries` and `pool` are dicts of the arrays `numeric` and `codes`. What a rival wants instead (a data
-frame, one array of floats) is made when the engine is called, and not timed. `fit()` returns what
-a search needs, an index or nothing; `search(fitted, part)` returns the distance from each query of
-the slice `part` to its closest row. Both are timed.
+`queries` and `pool` are dicts of the arrays `numeric` and `codes`. What a rival wants instead (a
+data frame, one array of floats) is made when the engine is called, and not timed. `fit()` returns
+what a search needs, an index or nothing; `search(fitted, part)` returns the distance from each
+query of the slice `part` to its closest row. Both are timed.
 """
 
 import os

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from registry import THREADS, engine, nothing
+from .registry import THREADS, engine, nothing
 
 
 @engine("synthema-core")
