@@ -18,6 +18,8 @@ from .rows import Rows
 
 WORTH = 0.9  # of the rows may be distinct, and collapsing still pays for its sorting
 FEWEST = 1_000  # rows; a smaller table is searched before it is sorted
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits without a pattern (Knuth, TAOCP 6.4)
+MISSING = np.uint64(1)  # the bits of no number that a table holds, save the smallest of all
 
 
 class Distinct(NamedTuple):
@@ -136,24 +138,23 @@ def _write_keys(
 ) -> None:
     """A 64-bit key per row; equal rows have equal keys, 0 and -0 and all NaN being equal."""
     for i in prange(keys.size):
-        key = np.uint64(0)
+        key, odd = np.uint64(0), GOLDEN
         for c in range(numeric.shape[1]):
-            word = bits[i, c]
-            if numeric[i, c] == 0.0 or math.isnan(numeric[i, c]):
-                word = np.uint64(numeric[i, c] == 0.0)
-            key = _mixed(key ^ word)
+            number, word = numeric[i, c], bits[i, c]
+            word = MISSING if math.isnan(number) else (word if number != 0.0 else np.uint64(0))
+            odd *= GOLDEN  # each column has its own factor: sums of few must not coincide
+            key += _mixed(word) * odd
         for c in range(codes.shape[1]):
-            key = _mixed(key ^ np.uint64(codes[i, c]))
-        keys[i] = key
+            odd *= GOLDEN
+            key += _mixed(np.uint64(codes[i, c])) * odd
+        keys[i] = _mixed(key)
 
 
 @device
-def _mixed(key: np.uint64) -> np.uint64:
-    """The finalizer of splitmix64 (Steele, Lea & Flood 2014), a permutation of all keys."""
-    key = key + np.uint64(0x9E3779B97F4A7C15)
-    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return key ^ (key >> np.uint64(31))
+def _mixed(word: np.uint64) -> np.uint64:
+    """Spread a word over all bits: those of round numbers are mostly zero."""
+    word *= GOLDEN
+    return word ^ (word >> np.uint64(32))
 
 
 @kernel

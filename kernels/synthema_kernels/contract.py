@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .rows import Rows, check_same_columns
+from .rows import Rows, check_same_columns, count_beyond
 
 Metric = Literal["gower", "sqeuclidean", "hamming"]
 
@@ -93,7 +93,7 @@ def check_metric(queries: Rows, pool: Rows, metric: Metric) -> None:
                 "Use 'gower', or leave the codes out."
             )
         for name, rows in (("queries", queries), ("pool", pool)):
-            refused = np.count_nonzero(np.abs(rows.numeric) > LARGEST_SQUARE)
+            refused = count_beyond(rows.numeric, LARGEST_SQUARE)
             if refused:
                 raise ValueError(
                     f"{name}.numeric: expected values up to {LARGEST_SQUARE:g} for 'sqeuclidean', "
