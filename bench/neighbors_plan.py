@@ -93,10 +93,16 @@ KINDS = {
         title="16 numeric + 16 categorical columns", make=whole, numbers=False, rows=ONE
     ),
 }
-for _name, _rows in (("adult", 24_000), ("support2", 4_500), ("covid_mx_1m", 100_000)):
+SOME = ("SciPy cdist, chunks", "anonymeter", "gower, arrays", "sdmetrics DCR")
+for _name, _rows in (("support2", 4_500), ("adult", 24_000), ("covid_mx_1m", 100_000)):
     _make = cases.patients(_name)
     KINDS[_name] = Kind(
-        title=f"{_name}, mixed", make=_make, numbers=False, rows=(_rows,), table=_name
+        title=f"{_name}, mixed",
+        make=_make,
+        numbers=False,
+        rows=(_rows,),
+        table=_name,
+        engines=(*list(GOWER)[:3], *SOME),
     )
     KINDS[f"{_name}-numbers"] = Kind(
         title=f"{_name}, as numbers",

@@ -69,6 +69,17 @@ def again(runs, spent, order):
     return spent * (1 + 1 / runs) < order["patience"] and runs < MOST_RUNS
 
 
+def compilations():
+    """Where Numba notes what it compiles, as opposed to loading it from its cache; or nothing."""
+    if "synthema_kernels" not in sys.modules:
+        return []  # the other user of Numba is warmed up on all it has
+    from numba.core import event
+
+    recorder = event.RecordingListener()
+    event.register("numba:compile", recorder)
+    return recorder.buffer
+
+
 def main():
     order = json.loads(sys.argv[1])
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: order["threads"]])
@@ -87,6 +98,7 @@ def main():
     fit, search = make({part: x[:30] for part, x in queries.items()}, few)
     search(fit(), slice(0, 30))
     fit, search = make(queries, pool)
+    compiled = compilations()
     loading = forget_peak()
     before = memory("VmRSS")
     count = affordable(fit, search, n, order["patience"], order["longest"])
@@ -101,6 +113,7 @@ def main():
     found = {
         "version": importlib.metadata.version(distribution),
         "queries": count,
+        "compiled": len(compiled),
         "wall": wall,
         "cpu": cpu,
         "memory": memory("VmHWM") - before,
