@@ -15,7 +15,7 @@ def seconds(record: dict) -> float:
 
 def partial(record: dict) -> bool:
     """Whether the engine was given fewer queries, and its time scaled."""
-    return record["queries"] < record["n"]
+    return record["queries"] < record["n"] or record["rows"] < record["m"]
 
 
 def rivals(records: list[dict]) -> list[dict]:
@@ -54,11 +54,12 @@ def _line(record: dict, ours: dict) -> str:
     ratio = f"{wall / seconds(ours):.1f}x" if "wall" in ours else "-"
     numbers = KINDS[record["case"]].numbers
     speed = f"{operations(record):.0f}" if numbers else f"{wall / pairs * 1e9:.2f}"
-    copies = "-" if record["copies"] is None else f"{record['copies']:.0%}"
+    right = ["-" if record[x] is None else f"{record[x]:.0%}" for x in ("same", "copies")]
     runs = f"{len(record['wall'])}" + (f" of {record['queries']:,} queries" if part else "")
+    runs += f" in {record['rows']:,} rows" if record["rows"] < record["m"] else ""
     return (
         f"{record['engine']:<{WIDTH}}{record['version']:<10}{shown:>10}{min(record['cpu']):>9.3f}"
-        f"{ratio:>9}{speed:>9}{record['memory'] / 2**20:>7.0f}{record['same']:>6.0%}{copies:>8}"
+        f"{ratio:>9}{speed:>9}{record['memory'] / 2**20:>7.0f}{right[0]:>6}{right[1]:>8}"
         f"  {'; '.join(x for x in (runs, record['note']) if x)}"
     )
 

@@ -92,7 +92,9 @@ def main():
     data = {path.stem: np.load(path) for path in Path(order["data"]).glob("*.npy")}
     queries = {part: data[f"queries_{part}"] for part in parts}
     pool = {part: data[f"pool_{part}"] for part in parts}
-    n = len(queries["numeric"])
+    n, m = len(queries["numeric"]), len(pool["numeric"])
+    if order["chunk"]:
+        pool = {part: x[: order["chunk"]] for part, x in pool.items()}
     make, distribution = ENGINES[order["engine"]]
     few = {part: x[:300] for part, x in pool.items()}
     fit, search = make({part: x[:30] for part, x in queries.items()}, few)
@@ -101,18 +103,22 @@ def main():
     compiled = compilations()
     loading = forget_peak()
     before = memory("VmRSS")
-    count = affordable(fit, search, n, order["patience"], order["longest"])
+    count = min(n, order["chunk"]) or affordable(
+        fit, search, n, order["patience"], order["longest"]
+    )
+    scale = n / count * m / len(pool["numeric"])
     trying = forget_peak()
     wall, cpu, start = [], [], time.perf_counter()
     while not wall or again(len(wall), time.perf_counter() - start, order):
         *built, fitted = timed(fit)
         *searched, closest = timed(search, fitted, slice(0, count))
-        wall.append(built[0] + searched[0] * n / count)
-        cpu.append(built[1] + searched[1] * n / count)
+        wall.append(built[0] + searched[0] * scale)
+        cpu.append(built[1] + searched[1] * scale)
     closest = np.nan_to_num(np.asarray(closest[:FIRST], float), nan=-1.0)
     found = {
         "version": importlib.metadata.version(distribution),
         "queries": count,
+        "rows": len(pool["numeric"]),
         "compiled": len(compiled),
         "wall": wall,
         "cpu": cpu,
