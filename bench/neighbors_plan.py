@@ -36,10 +36,11 @@ class Kind:
     engines: tuple[str, ...] = ()  # empty: all
 
 
+VNNI = ("avx512vnni", "avxvnni")
 SQUARED = {
     "synthema": Engine(function="synthema_l2", strong=True),
-    "… without VNNI": Engine(function="synthema_l2", without=("avx512vnni", "avxvnni")),
-    "… without AVX-512": Engine(function="synthema_l2", without=("avx512", "avxvnni")),
+    "… without VNNI": Engine(function="synthema_l2", without=VNNI),
+    "… without AVX-512": Engine(function="synthema_l2", without=("avx512", *VNNI)),
     "oneDAL brute": Engine(function="onedal_brute", home="onedal", strong=True),
     "oneDAL kd-tree": Engine(function="onedal_kd", home="onedal", strong=True, tree=True),
     "FAISS flat": Engine(function="faiss_l2", home="faiss", strong=True),
@@ -53,8 +54,8 @@ SQUARED = {
 }
 GOWER = {
     "synthema": Engine(function="synthema", strong=True),
-    "… without VNNI": Engine(function="synthema", without=("avx512vnni", "avxvnni")),
-    "… without AVX-512": Engine(function="synthema", without=("avx512", "avxvnni")),
+    "… without AVX-512": Engine(function="synthema", without=("avx512", *VNNI)),
+    "… without AVX2": Engine(function="synthema", without=("avx512", "avx2", *VNNI)),
     "SciPy cdist, chunks": Engine(function="scipy_cdist", home="scipy", strong=True),
     "anonymeter": Engine(function="anonymeter", home="anonymeter", note="NaN spreads", strong=True),
     "syntheval": Engine(function="syntheval", home="syntheval", note="NaN spreads"),
