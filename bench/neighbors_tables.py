@@ -23,11 +23,15 @@ def rivals(records: list[dict]) -> list[dict]:
     return [x for x in records if "wall" in x and not x["engine"].startswith(("synthema", "…"))]
 
 
+def plural(threads: int) -> str:
+    return f"{threads} thread" + ("s" if threads > 1 else "")
+
+
 def heading(found: dict) -> str:
     lines = [found["machine"]]
     for threads, peak in found["peaks"].items():
         int8 = f"{peak['int8']:.0f} GOP/s" if peak["int8"] else "no VNNI here"
-        lines.append(f"{threads} threads: SGEMM {peak['sgemm']:.0f} GFLOP/s, int8 dot {int8}")
+        lines.append(f"{plural(threads)}: SGEMM {peak['sgemm']:.0f} GFLOP/s, int8 dot {int8}")
     return "\n".join(lines)
 
 
@@ -38,7 +42,7 @@ def table(records: list[dict], peak: dict) -> str:
     speed = "GFLOP/s" if kind.numbers else "ns/pair"
     lines = [
         f"\n{kind.title}: {metric}, k = 2, n = {first['n']:,} queries, m = {first['m']:,} rows, "
-        f"{first['threads']} threads",
+        f"{plural(first['threads'])}",
         f"{'engine':<{WIDTH}}{'version':<10}{'seconds':>10}{'cpu s':>9}{'ratio':>9}{speed:>9}"
         f"{'MiB':>7}{'same':>6}{'copies':>8}  runs",
     ]

@@ -103,7 +103,7 @@ def main() -> None:
     for threads in arguments.threads:
         got = peaks(threads, rows=arguments.rows)
         shown = f"{got['int8']:.0f} GOP/s" if got["int8"] else "no VNNI here"
-        print(f"{threads} threads: SGEMM {got['sgemm']:.0f} GFLOP/s, int8 dot {shown}")
+        print(f"{threads} thread(s): SGEMM {got['sgemm']:.0f} GFLOP/s, int8 dot {shown}")
 
 
 if __name__ == "__main__":

@@ -59,7 +59,12 @@ def affordable(fit, search, n, patience, longest):
         queries = min(n, max(2 * queries, min(16 * queries, int(ENOUGH * queries / seconds))))
     if built + seconds * n / queries <= longest:
         return n
-    return min(n, max(1, int(patience * queries / seconds)))
+    queries = min(n, max(1, int(patience * queries / seconds)))
+    if longest > patience:  # ask again: FAISS turns quick at some thousand queries
+        seconds = timed(search, fitted, slice(0, queries))[0]
+        if built + seconds * n / queries <= longest:
+            return n
+    return queries
 
 
 def again(runs, spent, order):
