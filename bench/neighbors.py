@@ -1,12 +1,21 @@
 """Exact nearest rows, side by side with rivals: `python -m bench.neighbors [--rows 10000 50000]`.
 
 `bench/rivals.sh` makes the rivals' environments first (once). Every engine gets the same arrays, in
-its own process, and is timed from arrays to answer; best of several runs. An engine that would
-take too long gets fewer queries, and sdmetrics one full chunk of its own (1,000 x 1,000
-rows): its time is scaled by the number of pairs, fair for brute force, and marked '~'.
+its own process, on as many processors as threads, and is timed from arrays to answer after a
+warm-up; best of several runs. A rival that would take too long gets fewer queries (sdmetrics a full
+chunk of its own, 1,000 by 1,000 rows): the time of its search is scaled by their number, fair to
+within its fixed costs, and marked '~'. 'synthema' is the
+engine as it comes; the rows below it are the same engine, told that the processor lacks some
+instructions: VNNI, all of AVX-512, AVX2 as well.
 
-`ratio` compares wall clocks; `cpu` compares processor time, which holds on a busy machine too.
-`same` is the share of the first 100 queries whose closest distance equals ours (to 1e-5 relative).
+Columns: wall seconds and processor seconds; `ratio` to ours, wall clock; 2nmd operations a second
+(numbers) or nanoseconds a pair (mixed); peak memory over the loaded data, MiB; `same`, the share of
+1,000 queries whose closest distance equals ours to 1e-5 (for ours, to float64 by NumPy, on 100);
+`copies`, the share of the queries that are in the pool, value by value, found at exactly 0.
+
+The run takes a quarter of an hour. On mixed tables, and at the middle one of a case's sizes, all
+rivals run; at the others the strongest, and with fewer threads than the most. Results are kept in
+bench/.results: `--plot PNG` draws them, `--again` prints them, without another run.
 """
 
 import argparse
@@ -16,135 +25,201 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
 
+from bench import cases, neighbors_picture, neighbors_tables
+from bench.cases import gaussian, mixed  # noqa: F401  # other benches ask for them here
+from bench.neighbors_plan import GOWER, KINDS, SQUARED, Engine, chosen
+from bench.peaks import environment, peaks
+
 HERE = Path(__file__).parent
-THREADS = os.cpu_count() or 1
-
-# engine, environment ("" is ours), what it measures, most pairs and pool rows it is given
-MIXED = [
-    ("synthema", "", "Gower, k = 2", 1e15, 1e9),
-    ("anonymeter", "anonymeter", "Gower, k = 2; NaN spreads", 1.1e8, 1e9),
-    ("gower", "gower", "Gower, k = 2; NaN spreads", 1e7, 1e9),
-    ("sdmetrics", "sdmetrics", "Gower, k = 1 (DCR)", 1e6, 1_000),
-]
-NUMERIC = [
-    ("synthema", "", "L1, k = 2", 1e15, 1e9),
-    ("faiss_l1", "faiss", "L1, k = 2", 2.5e9, 1e9),
-    ("faiss_l2", "faiss", "squared L2, k = 2", 2.5e9, 1e9),
-    ("sklearn", "sklearn", "L1, k = 2", 2.5e8, 1e9),
-]
+RESULTS = HERE / ".results" / "neighbors.jsonl"
+FIRST = 1_000
+REFEREED = 100
 
 
-def mixed(n: int, m: int, *, seed: int = 0) -> dict[str, np.ndarray]:
-    """16 numeric and 16 categorical columns from five common factors, 10 % missing, 1 % copies."""
-    rng = np.random.default_rng(seed)
-    common = rng.standard_normal((n + m, 5)) @ rng.standard_normal((5, 32))
-    latent = 0.9 * common / np.sqrt(5) + 0.35 * rng.standard_normal((n + m, 32))
-    numeric = latent[:, :16]
-    numeric[:, ::3] = np.exp(numeric[:, ::3])
-    numeric[:, 1::3] = np.round(8 * numeric[:, 1::3])
-    levels = [2, 2, 3, 4, 5, 6, 7, 8, 8, 10, 12, 14, 16, 20, 24, 30]
-    codes = np.empty((n + m, 16), np.int32)
-    for c, count in enumerate(levels):
-        cuts = np.quantile(latent[:, 16 + c], np.sort(rng.random(count - 1)))
-        codes[:, c] = np.searchsorted(cuts, latent[:, 16 + c])
-    numeric = _scaled(numeric, n)
-    numeric[rng.random(numeric.shape) < 0.1] = np.nan
-    codes[rng.random(codes.shape) < 0.1] = -1
-    copies = rng.choice(n, n // 100, replace=False), n + rng.choice(m, n // 100, replace=False)
-    numeric[copies[0]], codes[copies[0]] = numeric[copies[1]], codes[copies[1]]
-    return _split(numeric, codes, n)
+def features(without: tuple[str, ...]) -> dict[str, str]:
+    """What makes Numba compile as for this processor without some instruction sets."""
+    if not without:
+        return {}
+    from numba.core.codegen import get_host_cpu_features
 
-
-def gaussian(n: int, m: int, *, seed: int = 0) -> dict[str, np.ndarray]:
-    """32 independent float32 columns scaled to [0, 1], nothing missing."""
-    numeric = np.random.default_rng(seed).standard_normal((n + m, 32))
-    numeric = _scaled(numeric, n)
-    return _split(numeric.astype(np.float32), np.empty((n + m, 0), np.int32), n)
-
-
-def _scaled(numeric: np.ndarray, n: int) -> np.ndarray:
-    """Columns on the range of the pool, the rows from n on."""
-    return (numeric - numeric[n:].min(axis=0)) / np.ptp(numeric[n:], axis=0)
-
-
-def _split(numeric: np.ndarray, codes: np.ndarray, n: int) -> dict[str, np.ndarray]:
-    return {
-        "queries_numeric": numeric[:n],
-        "queries_codes": codes[:n],
-        "pool_numeric": numeric[n:],
-        "pool_codes": codes[n:],
-    }
+    listed = get_host_cpu_features().split(",")
+    hidden = [f"-{x[1:]}" for x in listed if x[1:].startswith(without)]
+    kept = [x for x in listed if not x[1:].startswith(without)]
+    return {"NUMBA_CPU_FEATURES": ",".join([*kept, *hidden])}  # last: a feature implies others
 
 
 def measure(
-    engine: str, environment: str, path: Path, queries: int, rows: int, *, patience: float
+    engine: Engine,
+    folder: Path,
+    threads: int,
+    *,
+    patience: float,
+    longest: float,
+    least: int | None = None,
 ) -> dict:
     """One engine in its own process."""
-    python = HERE / ".rivals" / environment / "bin" / "python" if environment else sys.executable
-    threads = ("BENCH_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-    command = [python, "-W", "ignore", HERE / "neighbors_engine.py", engine, path]
+    home = HERE / ".rivals" / engine.home
+    if engine.home and not (home / "ready").exists():
+        raise SystemExit(f"bench.neighbors: {engine.home}: run bench/rivals.sh {engine.home} first")
+    python = home / "bin" / "python" if engine.home else sys.executable
+    order = {
+        "engine": engine.function,
+        "data": str(folder),
+        "threads": threads,
+        "chunk": engine.chunk,
+        "patience": patience,
+        "longest": 1e9 if not engine.home else longest if engine.strong else patience,
+        "least": least or (1 if engine.home and not engine.strong else 3),
+    }
+    paths = [str(HERE.parent), *([] if engine.home else [os.environ.get("PYTHONPATH", "")])]
     done = subprocess.run(
-        [*map(str, command), str(queries), str(rows), str(patience)],
-        env={**os.environ, **dict.fromkeys(threads, str(THREADS))},
+        [python, "-W", "ignore", "-m", "bench.engines.process", json.dumps(order)],
+        env={
+            **environment(threads),
+            **features(engine.without),
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        },
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise SystemExit(f"bench.neighbors: {engine}: {last}. Has bench/rivals.sh been run?")
-    return json.loads(done.stdout.splitlines()[-1])
+        return {"failed": (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]}
+    found = json.loads(done.stdout.splitlines()[-1])
+    if found.pop("compiled"):  # its memory and first run are those of a compiler: ask again
+        return measure(engine, folder, threads, patience=patience, longest=longest, least=least)
+    return found
 
 
-def table(
-    title: str, engines: list, n: int, data: dict[str, np.ndarray], *, patience: float
-) -> None:
-    """Print one table: every engine on the same arrays."""
-    m = len(data["pool_numeric"])
-    print(f"\n{title}, n = {n:,} queries, m = {m:,} rows")
-    figures = f"{'seconds':>11}{'ratio':>10}{'cpu':>10}{'same':>6}  runs"
-    print(f"{'engine':<12}{'version':<9}{'measures':<27}{figures}")
+def referee(case: cases.Case, *, numbers: bool) -> np.ndarray:
+    """Closest distance of the first queries, straight from the definition, in float64."""
+    closest = []
+    for row in range(min(REFEREED, len(case["queries_numeric"]))):
+        gap = np.abs(
+            case["pool_numeric"].astype(float) - case["queries_numeric"][row].astype(float)
+        )
+        missing = np.isnan(case["pool_numeric"]) != np.isnan(case["queries_numeric"][row])
+        gap = np.where(missing, 1.0, np.nan_to_num(gap))
+        differs = case["pool_codes"] != case["queries_codes"][row]
+        distance = (gap**2 if numbers else gap).sum(axis=1) + differs.sum(axis=1)
+        closest.append(distance.min())
+    return np.array(closest)
+
+
+def compare(
+    name: str, n: int, threads: int, engines: list[str], arguments: argparse.Namespace
+) -> list[dict]:
+    """Every engine on one case, as records; ours comes first."""
+    kind = KINDS[name]
+    case = kind.make(n, n if kind.numbers else n + 1)  # gower: two tables of equal length are one
+    n, m = (len(case[f"{side}_numeric"]) for side in ("queries", "pool"))
+    p, q = (case[f"pool_{part}"].shape[1] for part in ("numeric", "codes"))
+    shape = {"case": name, "threads": threads, "n": n, "m": m, "p": p, "q": q}
+    copied, expected = cases.copies(case)[:FIRST], referee(case, numbers=kind.numbers)
+    records = []
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "data.npz"
-        np.savez(path, **data)
-        ours = None
-        for engine, environment, metric, most_pairs, most_rows in engines:
-            rows = min(m, int(most_rows))
-            queries = min(n, int(most_pairs // rows))
-            got = measure(engine, environment, path, queries, rows, patience=patience)
-            whole = queries == n and rows == m
-            seconds = np.array([min(got["seconds"]), min(got["cpu"])]) * n * m / (queries * rows)
-            ours = ours or (seconds, got["closest"])
-            ratio = seconds / ours[0]
-            same = np.isclose(got["closest"], ours[1][: len(got["closest"])], rtol=1e-5, atol=1e-7)
-            shown = ("" if whole else "~") + f"{seconds[0]:.3f}"
-            agreement = f"{same.mean():.0%}" if rows == m else "-"
-            runs = f"{len(got['seconds'])}" + ("" if whole else f" on {queries:,} x {rows:,}")
-            print(
-                f"{engine:<12}{got['version']:<9}{metric:<27}{shown:>11}"
-                f"{ratio[0]:>9.1f}x{ratio[1]:>9.1f}x{agreement:>6}  {runs}",
-                flush=True,
-            )
+        for part, array in case.items():
+            np.save(Path(folder) / f"{part}.npy", array)
+        for label in engines:
+            engine = (SQUARED if kind.numbers else GOWER)[label]
+            limits = {"patience": arguments.patience, "longest": arguments.longest}
+            found = measure(engine, Path(folder), threads, **limits)
+            record = {**shape, "engine": label, "k": engine.k, "note": engine.note, **found}
+            if "failed" not in found:
+                closest = np.array(record.pop("closest"))
+                expected = _judge(record, closest, expected, copied)
+            records.append(record)
+    return records
+
+
+def _judge(
+    record: dict, closest: np.ndarray, expected: np.ndarray, copied: np.ndarray
+) -> np.ndarray:
+    """Note how much is right; what the next engine is held to: our own answer."""
+    both = min(len(closest), len(expected))
+    zeros = closest[copied[: len(closest)]] == 0
+    all_rows = record["rows"] == record["m"]
+    same = np.isclose(closest[:both], expected[:both], 1e-5, 1e-7)
+    record["same"] = float(same.mean()) if all_rows else None
+    record["copies"] = float(zeros.mean()) if all_rows and len(zeros) else None
+    return closest if record["engine"] == "synthema" else expected
+
+
+def keep(path: Path, records: list[dict]) -> None:
+    with path.open("a") as file:
+        file.writelines(json.dumps(record) + "\n" for record in records)
+
+
+def everything(arguments: argparse.Namespace) -> None:
+    """The whole run, printed and kept as it goes."""
+    arguments.save.parent.mkdir(exist_ok=True)
+    arguments.save.unlink(missing_ok=True)
+    started, records = time.perf_counter(), []
+    limits = {threads: peaks(threads) for threads in arguments.threads}
+    machine = f"{platform.machine()}, Python {platform.python_version()}, {time.strftime('%F')}"
+    heading = {"machine": machine, "peaks": limits}
+    keep(arguments.save, [heading])
+    print(neighbors_tables.heading(heading), flush=True)
+    for name in arguments.cases or KINDS:
+        kind = KINDS[name]
+        if kind.table and not cases.at_hand(kind.table):
+            print(f"\n{name}: not at hand. Set SYNTHEMA_DATA to the folder of patient tables.")
+            continue
+        sizes = sorted(arguments.rows or kind.rows)
+        for n in sizes:
+            for threads in sorted(arguments.threads, reverse=True):
+                fewer = threads < max(arguments.threads)
+                if fewer and not arguments.cases and not (kind.scaling and n == 50_000):
+                    continue
+                names = chosen(kind, n, sizes, fewer=fewer)
+                if arguments.engines:
+                    names = [x for x in names if x in ("synthema", *arguments.engines)]
+                new = compare(name, n, threads, names, arguments)
+                keep(arguments.save, new)
+                records += new
+                print(neighbors_tables.table(new, limits[threads]), flush=True)
+    print(neighbors_tables.growth(records))
+    print(f"\n{time.perf_counter() - started:.0f} s in all")
+
+
+def again(path: Path) -> tuple[dict, list[dict]]:
+    """Heading and records of the last run."""
+    if not path.exists():
+        raise SystemExit(f"{path}: not found. Run python -m bench.neighbors first.")
+    heading, *records = map(json.loads, path.read_text().splitlines())
+    heading["peaks"] = {int(threads): peak for threads, peak in heading["peaks"].items()}
+    return heading, records
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 50_000])
-    parser.add_argument("--patience", type=float, default=15, help="seconds of repeats an engine")
+    parser.add_argument("--cases", nargs="+", choices=KINDS, metavar="CASE", help=", ".join(KINDS))
+    parser.add_argument("--rows", type=int, nargs="+", help="sizes, in place of each case's own")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, os.cpu_count() or 1])
+    parser.add_argument(
+        "--engines", nargs="+", metavar="ENGINE", help="as printed; ours always runs"
+    )
+    parser.add_argument("--patience", type=float, default=1.5, help="seconds of repeats an engine")
+    parser.add_argument("--longest", type=float, default=15, help="seconds of one full search")
+    parser.add_argument("--save", type=Path, default=RESULTS, help="where results are kept")
+    parser.add_argument("--again", action="store_true", help="print the kept results")
+    parser.add_argument("--plot", type=Path, help="draw the kept results")
     arguments = parser.parse_args()
-    print(f"{THREADS} threads, {platform.machine()}, Python {platform.python_version()}")
-    for n in arguments.rows:
-        data = mixed(n, n + 1)  # not n: gower takes two tables of equal length for one
-        title = "Mixed, 16 numeric + 16 categorical columns, 10 % missing"
-        table(title, MIXED, n, data, patience=arguments.patience)
-        data = gaussian(n, n)
-        table("Numeric, d = 32, float32", NUMERIC, n, data, patience=arguments.patience)
+    if not arguments.again and not arguments.plot:
+        everything(arguments)
+        return
+    heading, records = again(arguments.save)
+    if arguments.plot:
+        neighbors_picture.draw(records, arguments.plot)
+    if arguments.again:
+        print(neighbors_tables.everything(heading, records))
 
 
 if __name__ == "__main__":

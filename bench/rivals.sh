@@ -1,31 +1,35 @@
 #!/usr/bin/env bash
 # Makes one virtual environment per rival under bench/.rivals (not tracked): rivals disagree about NumPy,
-# and none of them may become a dependency of the package.
+# and none of them may become a dependency of the package. A rival is made once; to make it again,
+# remove its folder.
 #   bench/rivals.sh [NAME ...]
 set -euo pipefail
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}
+everybody="anonymeter faiss gower onedal pykdtree scipy sdmetrics sklearn syntheval"
 
 needs() {
     case $1 in
-    anonymeter) echo "anonymeter==1.1.0 numpy<1.27" ;;
-    gower) echo "gower==0.1.2 pandas scipy" ;;
-    sdmetrics) echo "sdmetrics==0.32.0" ;;
-    faiss) echo "faiss-cpu==1.15.1" ;;
-    sklearn) echo "scikit-learn>=1.5" ;;
-    *) echo "rivals.sh: $1: expected anonymeter, gower, sdmetrics, faiss or sklearn" >&2; exit 2 ;;
+    anonymeter) echo "anonymeter==1.1.0 numpy==1.26.4 numba==0.68.1" ;;
+    faiss) echo "faiss-cpu==1.15.1 numpy==2.4.6" ;;
+    gower) echo "gower==0.1.2 numpy==2.4.6 pandas==3.1.1 scipy==1.17.1" ;;
+    onedal) echo "scikit-learn-intelex==2026.2.0 scikit-learn==1.9.1 numpy==2.4.6" ;;
+    pykdtree) echo "pykdtree==1.4.3 numpy==2.4.6" ;;
+    scipy) echo "scipy==1.17.1 numpy==2.4.6" ;;
+    sdmetrics) echo "sdmetrics==0.32.0 numpy==2.4.6 pandas==2.3.3" ;;
+    sklearn) echo "scikit-learn==1.9.1 numpy==2.4.6" ;;
+    syntheval) echo "syntheval==1.7.3" ;;
+    *) echo "rivals.sh: $1: expected one of $everybody" >&2; exit 2 ;;
     esac
 }
 
-for name in "${@:-anonymeter gower sdmetrics faiss sklearn}"; do
-    for rival in $name; do
-        requirements=$(needs "$rival")
-        [ -e ".rivals/$rival/ready" ] && continue
-        rm -rf ".rivals/$rival"
-        "$python" -m venv ".rivals/$rival"
-        # shellcheck disable=SC2086  # one requirement a word
-        ".rivals/$rival/bin/python" -m pip install --quiet --disable-pip-version-check $requirements
-        touch ".rivals/$rival/ready"
-        echo "bench/.rivals/$rival: $requirements"
-    done
+for rival in ${*:-$everybody}; do
+    requirements=$(needs "$rival")
+    [ -e ".rivals/$rival/ready" ] && continue
+    rm -rf ".rivals/$rival"
+    "$python" -m venv ".rivals/$rival"
+    # shellcheck disable=SC2086  # one requirement a word
+    ".rivals/$rival/bin/python" -m pip install --quiet --disable-pip-version-check $requirements
+    touch ".rivals/$rival/ready"
+    echo "bench/.rivals/$rival: $requirements"
 done

@@ -17,7 +17,20 @@ from numpy.typing import NDArray
 
 from ._euclidean_scan import scan
 from ._euclidean_search import BLOCK, PADDING, Asked, Held, Task, search
-from ._panels import PANEL, Coded, Frame, Singles, boxes, coded, directions, framed, ordered, turned
+from ._panels import (
+    AXES,
+    PANEL,
+    REACH,
+    Coded,
+    Frame,
+    Singles,
+    boxes,
+    coded,
+    directions,
+    framed,
+    ordered,
+    turned,
+)
 from ._simd import HAS_VECTORS, HAS_VNNI
 from .contract import Neighbors
 from .rows import Rows
@@ -29,8 +42,9 @@ WORTHWHILE = 0.5  # of the pairs: a pruned search that scores more costs more th
 SMALL = 2**18  # pairs times columns: below, a filter costs more than it saves
 TRIAL = 256  # queries that decide
 LARGE = 2**27  # pairs times columns: below, no pruning can pay for its preparation
-AXES = 24  # of a box at most: later ones add little to a bound
-WORK_PER_CALL = 2.0**38  # pairs times columns, below a second: a compiled call cannot be interrupted
+WORK_PER_CALL = (
+    2.0**38
+)  # pairs times columns, below a second: a compiled call cannot be interrupted
 WIDEST = 1000  # columns whose sums of bytes stay above PADDING
 FARTHEST = 1e300  # no two rows are: in place of infinity
 NO_COUNT, NO_RADIUS = np.empty(0, np.int64), np.empty(0)
@@ -75,14 +89,25 @@ def _run(
     if frame is None or not frame.columns.size:
         for start in range(0, n, _part(m * max(p, 1) * 16)):
             stop = min(start + _part(m * max(p, 1) * 16), n)
-            scan(queries.numeric, pool.numeric, weights, own, radii, start, stop, index, distance, within)  # noqa: E501
+            scan(
+                queries.numeric,
+                pool.numeric,
+                weights,
+                own,
+                radii,
+                start,
+                stop,
+                index,
+                distance,
+                within,
+            )
         return
     seen = np.zeros(1, np.int64)
     task = Task(
         weights,
         frame.holed,
         frame.unit,
-        2.0**-21 * 127.0 * frame.columns.size**0.5,
+        _blur(frame.columns.size),
         0.0,
         False,
         own,
@@ -95,14 +120,16 @@ def _run(
     whole = HAS_VNNI and frame.columns.size <= WIDEST
     if not whole:
         task = task._replace(grain=2.0**-22)
-    axes = directions(pool.numeric, frame, AXES) if work >= LARGE else np.empty((0, 0))
-    held, farthest, reach = _held(pool, frame, axes, whole=whole)
-    order, points = np.arange(n), np.empty((n, axes.shape[1]), np.float32)
+    axes, depth = np.empty((0, 0), np.float32), 0
+    if work >= LARGE:
+        axes, depth = directions(pool.numeric, frame)
+    held, farthest, reach = _held(pool, frame, axes, depth, whole=whole)
+    order, points = np.arange(n), np.empty((n, AXES), np.float32)
     share = 1.0
-    if axes.size:
+    if depth:
         some = np.arange(0, n, max(1, n // TRIAL))
         points[some] = turned(queries.numeric[some], frame, axes)
-        some = some[ordered(points[some], BLOCK)]
+        some = some[ordered(points[some], depth, BLOCK)]
         trial = _asked(queries, some, frame, points, farthest, reach, whole=whole)
         _search(trial, held, task._replace(prune=True), some.size, m * p)
         share = seen[0] * PANEL / (some.size * m)
@@ -112,7 +139,7 @@ def _run(
     if share < WORTHWHILE:
         task = task._replace(prune=True)
         points = turned(queries.numeric, frame, axes)
-        order = ordered(points, BLOCK)
+        order = ordered(points, depth, BLOCK)
     asked = _asked(queries, order, frame, points, farthest, reach, whole=whole)
     _search(asked, held, task, n, share * m * p)
 
@@ -128,20 +155,20 @@ def _search(asked: Asked, held: Held, task: Task, n: int, work_per_query: float)
         search(asked, held, task, start, min(start + part, n), np.zeros(1, np.int64), threads)
 
 
-def _held(pool: Rows, frame: Frame, axes: Floats, *, whole: bool) -> tuple[Held, float, float]:
+def _held(
+    pool: Rows, frame: Frame, axes: Singles, depth: int, *, whole: bool
+) -> tuple[Held, float, float]:
     """The pool in panels, the length of its longest row, and what rounding moved a row at most."""
     m = len(pool)
     order = np.arange(m)
     panels = -(-m // PANEL)
-    depth = axes.shape[1]
     groups = -(-panels // 16)
     low, high = _no_boxes(groups, depth), _no_boxes(groups, depth)
     low16, high16 = _no_boxes(-(-groups // 16), depth), _no_boxes(-(-groups // 16), depth)
     if depth:
         points = turned(pool.numeric, frame, axes)
-        order = ordered(points, PANEL)
-        boxes(points, order, PANEL, low, high)
-        boxes(points, order, 16 * PANEL, low16, high16)
+        order = ordered(points, depth, PANEL)
+        boxes(points, order, low, high, low16, high16)
     code = coded(pool.numeric, order, frame, PANEL, whole=whole)
     half = np.full(panels * PANEL, PADDING if whole else -1e30, np.int32 if whole else np.float32)
     half[:m] = -np.floor(code.norm[:m] / 2) if whole else -code.norm[:m] / 2
@@ -152,7 +179,13 @@ def _held(pool: Rows, frame: Frame, axes: Floats, *, whole: bool) -> tuple[Held,
 
 
 def _no_boxes(groups: int, depth: int) -> Singles:
-    return np.empty((groups, depth, 16), np.float32)
+    return np.full((groups, depth, 16), np.inf, np.float32)
+
+
+def _blur(width: int) -> float:
+    """What float32 may add to a distance along the axes, in steps: a bound, far from reached."""
+    length = REACH * width**0.5
+    return (width + 8) * 2.0**-23 * length * AXES**0.5
 
 
 def _asked(

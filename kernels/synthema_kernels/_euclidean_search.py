@@ -19,9 +19,8 @@ from numba import prange
 from numpy.typing import NDArray
 
 from ._jit import device, inlined, inner, kernel
-from ._panels import PANEL, Floats, Integers, Singles
+from ._panels import AXES, PANEL, Floats, Integers, Singles
 from ._simd import (
-    add,
     bits_eq,
     bits_ge,
     bits_le,
@@ -47,6 +46,8 @@ LOWEST, HIGHEST = -2.0e9, 2.0e9  # limits: every row passes, none does
 PADDING = -2.06e9  # score of no row, with any product of bytes added
 CROWD = 4  # rows of a panel that pass: from here on, the best first
 DOUBLES = 8  # lanes of a measurement
+OPENING = 16  # panels that give a first limit; their scores fit the cache of a core
+NEARBY = 4  # the same where panels are near each other
 CHECKED = 8  # axes between two looks at a box bound
 
 
@@ -62,7 +63,7 @@ class Asked(NamedTuple):
         reach: What rounding moved the query, and at most any pool row.
         slack: What rounding may take from a score.
         pure: The coordinates bound from above, too.
-        points: (n, axes) coordinates along the axes of the boxes.
+        points: (rows, AXES) coordinates along the axes of the boxes, by row number.
     """
 
     rows: Floats
@@ -140,6 +141,7 @@ class _Desk(NamedTuple):
     limit: NDArray[Any]
     near: Singles
     scores: NDArray[Any]
+    peaks: NDArray[Any]
     sure: NDArray[Any]
     members: Integers
     axes: Singles
@@ -157,12 +159,13 @@ def search(
 @device
 def _serve(asked: Asked, held: Held, task: Task, first: int, last: int, ticket: Integers) -> None:
     kind = held.half.dtype
-    depth = asked.points.shape[1]
+    depth = held.low.shape[1]
     panels = (held.order.size + PANEL - 1) // PANEL
     desk = _Desk(
         np.empty(BLOCK, kind),
         np.empty(BLOCK, np.float32),
-        np.empty(4 * PANEL, kind),
+        np.empty(4 * OPENING * PANEL, kind),
+        np.empty(PANEL, kind),
         np.empty(1, kind),
         np.empty(BLOCK + 4, np.int64),
         np.zeros(depth * BLOCK, np.float32),
@@ -186,14 +189,17 @@ def _serve(asked: Asked, held: Held, task: Task, first: int, last: int, ticket: 
                 asked, held, task, desk, start, size, found, bound, bound16, low, high, middle, gaps
             )
         else:
+            opening = 0 if task.radius.size else min(OPENING, panels)
+            if opening:
+                _open(asked, held, task, desk, start, 0, opening, size)
             for w in range(size):
                 desk.members[w] = w
-            for panel in range(panels):
+            for panel in range(opening, panels):
                 _visit(asked, held, task, desk, start, panel, size)
     task.seen[0] += seen  # a statistic: threads may overwrite each other's
 
 
-@inner
+@inlined
 def _raise(asked: Asked, task: Task, desk: _Desk, q: int, w: int) -> None:
     """Set what a row must reach to matter to a query."""
     i = asked.order[q]
@@ -217,35 +223,86 @@ def _visit(
     asked: Asked, held: Held, task: Task, desk: _Desk, start: int, panel: int, size: int
 ) -> None:
     """Score a panel for the first `size` members of a block, four at a time."""
-    members = desk.members
-    for w in range(size, size + 3):
-        members[w] = members[size - 1]
+    _fill(desk, size)
     for g in range(0, size, 4):
-        hit = _tile(
-            asked, held, desk, start, panel, members[g], members[g + 1], members[g + 2], members[g + 3]
-        )
+        hit = _tile(asked, held, desk, start, panel, g, 0, PANEL)
         if hit != 0:
             for i in range(min(4, size - g)):
                 if (hit >> (16 * i)) & 0xFFFF:
+                    w = desk.members[g + i]
                     if task.radius.size:
-                        _tally(asked, held, task, desk, start, panel, members[g + i], i)
+                        _tally(asked, held, task, desk, start, panel, w, i * PANEL)
                     else:
-                        _offer(asked, held, task, desk, start, panel, members[g + i], i)
+                        _offer(asked, held, task, desk, start, panel, w, i * PANEL)
+
+
+@inlined
+def _fill(desk: _Desk, size: int) -> None:
+    """Let the last member stand in for those that lack to four."""
+    for w in range(size, size + 3):
+        desk.members[w] = desk.members[size - 1]
+
+
+@inlined
+def _open(
+    asked: Asked,
+    held: Held,
+    task: Task,
+    desk: _Desk,
+    start: int,
+    first: int,
+    panels: int,
+    size: int,
+) -> None:
+    """Find a good limit for each query of a block in a few panels, at few measurements.
+
+    As many rows as neighbors are asked for reach the score `peak`. They are measured, and then what
+    is left of the panels as usual.
+    """
+    k = task.distance.shape[1] + task.own
+    apart = panels * PANEL
+    for w in range(size):
+        desk.members[w] = w
+    _fill(desk, size)
+    for g in range(0, size, 4):
+        for a in range(panels):
+            _tile(asked, held, desk, start, first + a, g, a * PANEL, apart)
+        for i in range(min(4, size - g)):
+            w, at = g + i, i * apart
+            if k <= PANEL:
+                best = load(desk.scores, at, PANEL)
+                for a in range(1, panels):
+                    best = maximum(best, load(desk.scores, at + a * PANEL, PANEL))
+                store(desk.peaks, 0, best)
+                for _ in range(k):
+                    best = load(desk.peaks, 0, PANEL)
+                    peak = highest(best)
+                    desk.peaks[lowest_bit(bits_eq(best, splat(peak, PANEL)))] = PADDING
+                    desk.limit[w] = peak
+                if desk.limit[w] < LOWEST:
+                    desk.limit[w] = LOWEST
+            for _ in range(2):
+                for a in range(panels):
+                    _offer(asked, held, task, desk, start, first + a, w, at + a * PANEL)
+                _raise(asked, task, desk, start + w, w)
 
 
 @inlined
 def _tile(
-    asked: Asked, held: Held, desk: _Desk, start: int, panel: int, w0: int, w1: int, w2: int, w3: int
+    asked: Asked, held: Held, desk: _Desk, start: int, panel: int, g: int, at: int, apart: int
 ) -> int:
-    """Scores of four queries; 16 bits each, one or more set where a row passes."""
+    """Score four members; 16 bits each, some set where a row passes: then the scores are kept."""
+    members = desk.members
+    w0, w1, w2, w3 = members[g], members[g + 1], members[g + 2], members[g + 3]
     steps = asked.cells.size // asked.norm.size
     cells, query = held.cells, asked.cells
-    at = panel * steps * PANEL
-    at0, at1, at2, at3 = (start + w0) * steps, (start + w1) * steps, (start + w2) * steps, (start + w3) * steps
+    first = panel * steps * PANEL
+    at0, at1 = (start + w0) * steps, (start + w1) * steps
+    at2, at3 = (start + w2) * steps, (start + w3) * steps
     s0 = load(held.half, panel * PANEL, PANEL)
     s1, s2, s3 = s0, s0, s0
     for k in range(steps):
-        row = load(cells, at + k * PANEL, PANEL)
+        row = load(cells, first + k * PANEL, PANEL)
         s0 = dot_step(s0, row, splat(query[at0 + k], PANEL))
         s1 = dot_step(s1, row, splat(query[at1 + k], PANEL))
         s2 = dot_step(s2, row, splat(query[at2 + k], PANEL))
@@ -255,29 +312,28 @@ def _tile(
     hit |= bits_ge(peaks(s2, 16), splat(desk.limit[w2], 16)) << 32
     hit |= bits_ge(peaks(s3, 16), splat(desk.limit[w3], 16)) << 48
     if hit != 0:
-        store(desk.scores, 0, s0)
-        store(desk.scores, PANEL, s1)
-        store(desk.scores, 2 * PANEL, s2)
-        store(desk.scores, 3 * PANEL, s3)
+        store(desk.scores, at, s0)
+        store(desk.scores, at + apart, s1)
+        store(desk.scores, at + 2 * apart, s2)
+        store(desk.scores, at + 3 * apart, s3)
     return hit
 
 
-@inner
+@inlined
 def _offer(
-    asked: Asked, held: Held, task: Task, desk: _Desk, start: int, panel: int, w: int, i: int
+    asked: Asked, held: Held, task: Task, desk: _Desk, start: int, panel: int, w: int, at: int
 ) -> None:
     """Measure the rows of a panel that pass, and insert those that are close enough."""
     q = start + w
     query, k = asked.order[q], task.distance.shape[1]
     own = query if task.own else -1
-    at = i * PANEL
     left = bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
     while left != 0:
         lane = lowest_bit(left)
         if count_bits(left) > CROWD:  # the best first: its distance rules most others out
             scores = load(desk.scores, at, PANEL)
             lane = lowest_bit(bits_eq(scores, splat(highest(scores), PANEL)))
-            desk.scores[at + lane] = LOWEST
+        desk.scores[at + lane] = PADDING
         left &= ~(np.int64(1) << lane)
         row = held.order[panel * PANEL + lane]
         if row == own:
@@ -300,11 +356,11 @@ def _offer(
 
 @inner
 def _tally(
-    asked: Asked, held: Held, task: Task, desk: _Desk, start: int, panel: int, w: int, i: int
+    asked: Asked, held: Held, task: Task, desk: _Desk, start: int, panel: int, w: int, at: int
 ) -> None:
     """Count the rows of a panel within the radius: by their scores where those are sure."""
     q = start + w
-    query, at = asked.order[q], i * PANEL
+    query = asked.order[q]
     within = task.radius[query]
     left = bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
     inner = math.sqrt(within) * (1.0 - 1e-12) / task.unit - asked.reach[q]
@@ -324,7 +380,7 @@ def _tally(
         task.count[query] += d <= within
 
 
-@inner
+@inlined
 def _measured(
     queries: Floats, i: int, pool: Floats, j: int, weights: Floats, holed: bool, worst: float
 ) -> float:
@@ -385,15 +441,12 @@ def _prune(
             desk.axes[k * BLOCK + w] = z
             low[k], high[k] = min(low[k], z), max(high[k], z)
     seen = 0
-    seed0, seed1 = -1, -1
+    opening, opened = 0, 0
     if not task.radius.size:
-        seed0, seed1 = _seeds(held, low, high, middle, bound16, gaps)
-        for seed in (seed0, seed1):
-            if 0 <= seed < panels:
-                for w in range(size):
-                    desk.members[w] = w
-                _visit(asked, held, task, desk, start, seed, size)
-                seen += size
+        opening = _nearest_panel(held, low, high, middle, bound16, gaps) // NEARBY * NEARBY
+        opened = min(opening + NEARBY, panels)
+        _open(asked, held, task, desk, start, opening, opened - opening, size)
+        seen += size * (opened - opening)
     farthest = _farthest(desk, size)
     count = 0
     for group in range(held.low16.shape[0]):
@@ -403,7 +456,7 @@ def _prune(
             _box_gaps(held.low, held.high, group, low, high, gaps, 0)
             for lane in range(min(16, panels - 16 * group)):
                 panel = 16 * group + lane
-                if gaps[lane] <= farthest and panel != seed0 and panel != seed1:
+                if gaps[lane] <= farthest and not opening <= panel < opened:
                     found[count], bound[count] = panel, gaps[lane]
                     count += 1
     for share in (np.float32(1 / 16), np.float32(1 / 4), np.float32(1.0)):
@@ -432,28 +485,23 @@ def _farthest(desk: _Desk, size: int) -> np.float32:
 
 
 @inner
-def _seeds(
+def _nearest_panel(
     held: Held, low: Singles, high: Singles, middle: Singles, bound16: Singles, gaps: Singles
-) -> tuple[int, int]:
-    """Two panels near the middle of a block."""
+) -> int:
+    """A panel near the middle of a block."""
     for k in range(low.size):
         middle[k] = np.float32(0.5) * (low[k] + high[k])
-    best = 0
-    for group in range(held.low16.shape[0]):
-        _box_gaps(held.low16, held.high16, group, middle, middle, bound16, 16 * group)
-    for group in range(held.low.shape[0]):
-        if bound16[group] < bound16[best]:
-            best = group
-    _box_gaps(held.low, held.high, best, middle, middle, gaps, 0)
-    seed0 = 0
-    for lane in range(16):
-        if gaps[lane] < gaps[seed0]:
-            seed0 = lane
-    seed1 = 1 if seed0 == 0 else 0
-    for lane in range(16):
-        if lane != seed0 and gaps[lane] < gaps[seed1]:
-            seed1 = lane
-    return 16 * best + seed0, 16 * best + seed1
+    group, lane = 0, 0
+    for other in range(held.low16.shape[0]):
+        _box_gaps(held.low16, held.high16, other, middle, middle, bound16, 16 * other)
+    for other in range(held.low.shape[0]):
+        if bound16[other] < bound16[group]:
+            group = other
+    _box_gaps(held.low, held.high, group, middle, middle, gaps, 0)
+    for other in range(16):
+        if gaps[other] < gaps[lane]:
+            lane = other
+    return 16 * group + lane
 
 
 @inner

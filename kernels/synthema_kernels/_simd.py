@@ -243,6 +243,35 @@ def absolute(_: Any, a: Any) -> Any:
 
 
 @_operation
+def rounded(_: Any, a: Any) -> Any:
+    """Floats to the nearest whole number, a half to the even one."""
+    if not _same(a) or a.kind != "f":
+        return None
+    name = f"llvm.rint.v{a.lanes}f{a.bits // a.lanes}"
+    return a(a), lambda context, builder, signature, args: _call(builder, name, a.llvm, *args)
+
+
+@_operation
+def known(_: Any, a: Any, b: Any) -> Any:
+    """The first where it is a number, the second where it is NaN."""
+    if not _same(a, b) or a.kind != "f":
+        return None
+    return a(a, b), lambda context, builder, signature, args: builder.select(
+        builder.fcmp_ordered("ord", args[0], args[0]), *args
+    )
+
+
+@_operation
+def converted(_: Any, vector: Any, element: Any) -> Any:
+    """Floats as another element type (a constant name) that holds their whole part."""
+    result = Vector(element.literal_value, vector.lanes)
+    cast = {"f": "fptrunc", "i": "fptosi", "u": "fptoui"}[result.kind]
+    return result(vector, element), lambda context, builder, signature, args: getattr(
+        builder, cast
+    )(args[0], result.llvm)
+
+
+@_operation
 def multiply_add(_: Any, a: Any, b: Any, c: Any) -> Any:
     """Floats a * b + c, rounded once where the CPU can."""
     if not _same(a, b, c) or a.kind != "f":
