@@ -10,6 +10,7 @@ say what its rows look like, not whether they betray somebody: that is the audit
 """
 
 from .classes import Classes as Classes
+from .classes import class_index as class_index
 from .closeness import Closeness as Closeness
 from .diversity import Diversity as Diversity
 from .measure import Anonymity as Anonymity
