@@ -27,6 +27,8 @@ UNIQUES_ESTIMATED = (
     "2 (1 - p) n2), Skinner & Elliot (2002), JRSS B 64, 855-867; interval by Clopper & Pearson "
     "(1934) on n1 of n1 + n2. Both for a simple random sample."
 )
+SERIES, SHORT = 64, 32  # terms of the series; class sizes below which a recurrence stands in
+
 UNKNOWN = (
     "The people behind the table were not declared: give a population table, its number of rows "
     "or the sampling fraction."
@@ -152,16 +154,26 @@ def risk(
 
 
 def expected_inverse(sizes: NDArray[np.int64], fraction: float) -> NDArray[np.float64]:
-    """Expected 1 / F of each row given its class size f in a sample of this fraction.
+    """Expected 1 / F of each row given its class size f in a sample of this fraction p.
 
-    p^f / f * 2F1(f, f; f + 1; 1 - p), by Euler's transformation p / f * 2F1(1, 1; f + 1; 1 - p),
-    which does not overflow; at f = 1 it is p / (1 - p) * log(1 / p).
+    p^f / f * 2F1(f, f; f + 1; q), q = 1 - p: by Euler's transformation p / f * 2F1(1, 1; f + 1; q),
+    whose series is short unless both f and p are small; there, A_f = 2F1(1, 1; f + 1; q) / f obeys
+    q A_(f+1) + p A_f = 1 / f from A_1 = log(1 / p) / q. (Library routines overflow or return NaN.)
     """
-    from scipy.special import hyp2f1  # 0.1 s to import, so not at the top
-
     size, back = np.unique(sizes, return_inverse=True)
-    chance: NDArray[np.float64] = fraction / size * hyp2f1(1, 1, size + 1, 1 - fraction)
-    return chance[back]
+    p, q = fraction, 1 - fraction
+    term = np.ones(len(size))
+    total = term.copy()
+    for i in range(1, SERIES):
+        term = term * (i * q / (size + i))
+        total += term
+    chance = p * total / size
+    if p < 0.5:  # the recurrence shrinks its own error by p / q at each step
+        a = -np.log(p) / q
+        for f in range(1, SHORT):
+            chance[size == f] = p * a
+            a = (1 / f - p * a) / q
+    return np.asarray(chance[back], np.float64)
 
 
 def zayatz(sizes: NDArray[np.int64], fraction: float) -> float | None:

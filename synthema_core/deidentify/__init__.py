@@ -1,7 +1,7 @@
 """De-identify a table: fewer people can be told apart, and the loss is measured.
 
-- `pipeline`: the one call, `deidentify`, and its record.
-- `keyed`: pseudonyms and date shifts. `coding`: limits and tails.
+- `pipeline`: the one call, `deidentify`. `record`: what it returns.
+- `direct`: identifiers and dates. `keyed`: pseudonyms and date shifts. `coding`: limits and tails.
 - `hierarchy`: bands, prefixes, groups. `ladder`: a column on its levels.
 - `search`: the cheapest levels that reach k. `suppress`: what is left below it.
 - `loss`: what it costs. `release`: the schema of the result.
@@ -17,7 +17,7 @@ from .hierarchy import Prefix as Prefix
 from .keyed import read_key as read_key
 from .loss import Loss as Loss
 from .loss import Marginal as Marginal
-from .pipeline import Deidentified as Deidentified
-from .pipeline import Record as Record
-from .pipeline import Step as Step
 from .pipeline import deidentify as deidentify
+from .record import Deidentified as Deidentified
+from .record import Record as Record
+from .record import Step as Step

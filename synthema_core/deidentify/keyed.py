@@ -15,8 +15,8 @@ PSEUDONYM_BYTES = 16  # two of 10^9 people meet by chance once in 10^20
 
 SOURCE = (
     "Pseudonyms: HMAC-SHA256, RFC 2104 and FIPS 198-1, first 128 bits; ENISA (2019), "
-    "Pseudonymisation techniques and best practices. Date shift per patient: Hripcsak et al. (2016), JAMIA 23, "
-    "1040-1045."
+    "Pseudonymisation techniques and best practices. Date shift per patient: Hripcsak et al. "
+    "(2016), JAMIA 23, 1040-1045."
 )
 
 

@@ -1,10 +1,7 @@
 """De-identify a table in one call, and keep a record of what was done and what it cost."""
 
-import json
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
@@ -12,88 +9,18 @@ from numpy.typing import NDArray
 
 from .. import anonymity as measures
 from ..errors import SchemaError, SynthemaError
-from ..tables import as_frame, atomic_path
-from . import keyed, search
+from ..tables import as_frame
+from . import direct, keyed, search
 from .coding import declared_limits, recode, tail_limits
 from .hierarchy import Hierarchy
 from .ladder import Ladder, climb
-from .loss import Loss, distance, loss
+from .loss import distance, loss
+from .record import NOTE, Deidentified, Record, Step
 from .release import released_schema
 from .suppress import Suppressed, blank_cells, drop_rows
 
 if TYPE_CHECKING:
     from ..schema import Schema
-
-NOTE = (
-    "Only the declared quasi-identifiers were generalized; every other column is released as it "
-    "is. Classes of k say nothing about what a secret tells (see diversity and closeness) nor "
-    "about an attacker who knows other columns. Who holds the key can undo pseudonyms and date shifts."
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One thing that was done to one column, or to the rows (column is then empty)."""
-
-    column: str
-    action: str
-    detail: str
-    cells: int  # cells, or rows, that it changed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Record:
-    """What was done, in order, what it cost, and the classes before and after, by measurement.
-
-    Attributes:
-        k: Asked for.
-        max_suppression: Share of rows that could be suppressed.
-        suppress: "rows" or "cells".
-        steps: In order.
-        loss: The price.
-        before: Classes and risk of the original table.
-        after: The same, measured on the released table.
-        tested: Combinations of levels counted, of `combinations`.
-        combinations: Combinations of levels.
-        seed: Of the order of rows.
-        note: What this does not show.
-        source: Methods.
-    """
-
-    k: int
-    max_suppression: float
-    suppress: str
-    steps: tuple[Step, ...]
-    loss: Loss
-    before: measures.Anonymity
-    after: measures.Anonymity
-    tested: int
-    combinations: int
-    seed: int
-    note: str
-    source: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        from ..listing import plain
-
-        out: dict[str, Any] = plain(self)
-        return out
-
-    def write_json(self, path: str | os.PathLike[str]) -> None:
-        """Write the record, whole or not at all."""
-        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-        with atomic_path(path) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Deidentified:
-    """The released table, its schema, and the record."""
-
-    table: pl.DataFrame
-    schema: "Schema"
-    record: Record
 
 
 def deidentify(
@@ -179,8 +106,8 @@ def deidentify(
         Step(column=c, action="dropped", detail="not in the schema", cells=frame.height)
         for c in extra
     ]
-    work = _identifiers(work, schema, pseudonyms, key, steps)
-    work = _dates(work, schema, whose.alias(patient or "row"), key, shift_days, steps)
+    work = direct.identifiers(work, schema, pseudonyms, key, steps)
+    work = direct.dates(work, schema, whose.alias(patient or "row"), key, shift_days, steps)
     bounds = declared_limits(work, schema, limits or {})
     bounds |= {
         name: pair
@@ -328,69 +255,6 @@ def _check(
             )
         if name not in frame.columns:
             raise SchemaError(f"column '{name}', a quasi-identifier, is not in the table.")
-
-
-def _identifiers(
-    work: pl.DataFrame,
-    schema: "Schema",
-    pseudonyms: Sequence[str],
-    key: bytes | None,
-    steps: list[Step],
-) -> pl.DataFrame:
-    for name in pseudonyms:
-        if name not in work.columns or schema.column(name).kind != "identifier":
-            raise SchemaError(
-                f"pseudonyms: column '{name}': expected an identifier of the table. Declare it so."
-            )
-    for name in work.columns:
-        kind = schema.column(name).kind
-        if name in pseudonyms:
-            if key is None:
-                raise SynthemaError(f"column '{name}': a pseudonym needs a key. Give one.")
-            work = work.with_columns(keyed.pseudonyms(work.get_column(name), keyed.check_key(key)))
-            steps.append(
-                Step(
-                    column=name, action="pseudonym", detail="HMAC-SHA256, keyed", cells=work.height
-                )
-            )
-        elif kind in ("identifier", "text"):
-            work = work.drop(name)
-            steps.append(Step(column=name, action="dropped", detail=kind, cells=work.height))
-    return work
-
-
-def _dates(
-    work: pl.DataFrame,
-    schema: "Schema",
-    whose: pl.Series,
-    key: bytes | None,
-    most: int,
-    steps: list[Step],
-) -> pl.DataFrame:
-    dates = [c for c, dtype in work.schema.items() if isinstance(dtype, pl.Date | pl.Datetime)]
-    if not dates or not most:
-        return work
-    if key is None:
-        raise SynthemaError(
-            f"column '{dates[0]}': shifting dates needs a key. Give one, or leave dates as they "
-            "are with shift_days=0."
-        )
-    moved = pl.duration(
-        days=pl.lit(pl.Series(keyed.shifts(whose, keyed.check_key(key), most=most)))
-    )
-    detail = (
-        f"up to {most} days either way, one shift per {'patient' if whose.name != 'row' else 'row'}"
-    )
-    for name in dates:
-        steps.append(
-            Step(
-                column=name,
-                action="dates shifted",
-                detail=detail,
-                cells=work.height - work.get_column(name).null_count(),
-            )
-        )
-    return work.with_columns(pl.col(name) + moved for name in dates)
 
 
 def _suppress(
