@@ -1,4 +1,4 @@
-"""The command line `synthema`: demo, schema, validate, fit, sample, audit.
+"""The command line `synthema`: demo, schema, validate, fit, sample, audit, deidentify.
 
 Each command reads files, calls one verb of the package, and writes whole files or none. Results go
 to stdout, notes and errors to stderr. What is heavy is imported by the command that needs it, so
@@ -6,6 +6,7 @@ that `--help` is quick.
 
 - `arguments`: the parser and its help.
 - `commands`: one function per command.
+- `deidentify`: the command of that name, its arguments and its options as text.
 - `where`: conditions as text.
 - `printing`: tables and notes for a person.
 - `interrupt`: Ctrl-C that is not lost.

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import commands
+from . import commands, deidentify
 
 BAD_INPUT = 2
 
@@ -134,6 +134,11 @@ def parser() -> argparse.ArgumentParser:
     _fit(_command(each, "fit", commands.fit, "train a generator", FIT))
     _sample(_command(each, "sample", commands.sample, "draw synthetic patients", SAMPLE))
     _audit(_command(each, "audit", commands.audit, "measure privacy and fidelity", AUDIT))
+    deidentify.add(
+        _command(
+            each, "deidentify", deidentify.run, "generalize, suppress, measure", deidentify.TEXT
+        )
+    )
     return top
 
 
