@@ -120,14 +120,35 @@ def near(
 
 
 @_operation
+def fetch(_: Any, rows: Any, i: Any) -> Any:
+    """Ask for the row i of a two-dimensional array, up to four cache lines of it."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(rows)(context, builder, args[0])
+        width = cgutils.unpack_tuple(builder, array.shape)[1]
+        at = builder.bitcast(
+            builder.gep(array.data, [builder.mul(args[1], width)]), _BYTE.as_pointer()
+        )
+        size = _times(builder, width, rows.dtype.bitwidth // 8)
+        flags = [ir.Constant(ir.IntType(32), x) for x in (0, 3, 1)]  # to read, near, data
+        address = _BYTE.as_pointer()
+        signature = ir.FunctionType(ir.VoidType(), [address] + [flags[0].type] * 3)
+        call = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
+        for line in range(0, 256, 64):
+            with builder.if_then(builder.icmp_signed(">", size, ir.Constant(size.type, line))):
+                builder.call(call, [builder.gep(at, [ir.Constant(_WORD, line)]), *flags])
+        return context.get_dummy_value()
+
+    return types.void(rows, types.intp), emit
+
+
+@_operation
 def gap_or_hole(_: Any, a: Any, b: Any) -> Any:
     """|a - b| of float64 lanes; 0 where both are NaN, 1 where one is."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         first, second = args
-        apart = _call(
-            builder, f"llvm.fabs.v{a.lanes}f64", a.llvm, builder.fsub(first, second)
-        )
+        apart = _call(builder, f"llvm.fabs.v{a.lanes}f64", a.llvm, builder.fsub(first, second))
         one_each = builder.xor(*(builder.fcmp_unordered("uno", x, x) for x in args))
         one, none = (ir.Constant(a.llvm, [x] * a.lanes) for x in (1.0, 0.0))
         hole = builder.select(one_each, one, none)
@@ -143,6 +164,3 @@ def where_differ(_: Any, a: Any, b: Any, weights: Any) -> Any:
     return weights(a, b, weights), lambda context, builder, signature, args: builder.select(
         builder.icmp_signed("!=", args[0], args[1]), args[2], nothing
     )
-
-
-__all__ = ["ENTRIES", "HAS_BYTES", "PANEL", "QUERIES", "TABLE", "VECTORS", "gap_or_hole", "near", "where_differ"]

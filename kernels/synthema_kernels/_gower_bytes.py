@@ -21,7 +21,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from ._bytes_tile import LANES, PANEL, QUERIES, TABLE, VECTORS, near
+from ._bytes_tile import LANES, PANEL, QUERIES, TABLE, VECTORS, fetch, near
 from ._gower_codes import Book, Bytes, Numbers, code_digit, encode
 from ._gower_rows import Table, distance_of, insert, rough_distance, rounding_of
 from ._jit import device, kernel
@@ -190,6 +190,7 @@ def _scan(
     tables, sums = _table_memory(BLOCK, groups), np.empty((groups, TABLE))
     step, limits = np.zeros(BLOCK), np.zeros(BLOCK, np.uint8)
     masks = np.empty((QUERIES, VECTORS), np.int64)
+    queue = np.empty((QUERIES * PANEL * CHUNK, 2), np.int64)
     for chunk in range(0, panel_count, CHUNK):
         for first in range(0, n, QUERIES):
             some = False
@@ -204,22 +205,24 @@ def _scan(
                 some |= limits[a] > 0
             if not some:
                 continue
+            waiting = 0
             for panel in range(chunk, min(chunk + CHUNK, panel_count)):
-                if near(tables, first, panels, panel, groups, limits, masks) == 0:
-                    continue
-                for a in range(first, min(first + QUERIES, n)):
-                    i = active[a]
-                    for v in range(VECTORS):
-                        bits = masks[a - first, v]
-                        while bits != 0:
-                            j = panel * PANEL + v * LANES + lowest_bit(bits)
-                            bits &= bits - 1
-                            if j < m and j != own[0] + i * own[1]:
-                                worst = distance[i, last]
-                                if rough_distance(queries, i, pool, j) < worst * rounding_of(pool):
-                                    d = distance_of(queries, i, pool, j)
-                                    insert(d, j, i, index, distance)
-                    limits[a] = _limit(distance[i, last] * rounding * step[a])
+                if near(tables, first, panels, panel, groups, limits, masks) != 0:
+                    for a in range(first, min(first + QUERIES, n)):
+                        for v in range(VECTORS):
+                            bits = masks[a - first, v]
+                            while bits != 0:
+                                j = panel * PANEL + v * LANES + lowest_bit(bits)
+                                bits &= bits - 1
+                                if j < m and j != own[0] + active[a] * own[1]:
+                                    fetch(pool.numeric, j)
+                                    fetch(pool.codes, j)
+                                    queue[waiting, 0], queue[waiting, 1] = active[a], j
+                                    waiting += 1
+            for w in range(waiting):  # not earlier: the rows are on their way from memory
+                i, j = queue[w, 0], queue[w, 1]
+                if rough_distance(queries, i, pool, j) < distance[i, last] * rounding_of(pool):
+                    insert(distance_of(queries, i, pool, j), j, i, index, distance)
 
 
 @device
