@@ -58,12 +58,13 @@ def wilson(successes: float, n: float) -> tuple[float, float]:
     return low, high
 
 
-def clopper_pearson(successes: float, n: float) -> tuple[float, float]:
+def clopper_pearson(successes: float, n: float, *, outside: float = 0.025) -> tuple[float, float]:
     """Exact binomial interval of a proportion: it covers at least 95 %.
 
     Args:
         successes: In [0, n]. The bounds are continuous in it, so fractions are allowed.
         n: Trials, > 0. May be an effective number of trials.
+        outside: Chance that the truth lies below the interval, and that it lies above.
 
     Returns:
         Low and high, in [0, 1].
@@ -72,8 +73,8 @@ def clopper_pearson(successes: float, n: float) -> tuple[float, float]:
     """
     from scipy.special import betaincinv  # 0.1 s to import, so not at the top
 
-    low = 0.0 if successes <= 0 else float(betaincinv(successes, n - successes + 1, 0.025))
-    high = 1.0 if successes >= n else float(betaincinv(successes + 1, n - successes, 0.975))
+    low = 0.0 if successes <= 0 else float(betaincinv(successes, n - successes + 1, outside))
+    high = 1.0 if successes >= n else float(betaincinv(successes + 1, n - successes, 1 - outside))
     return low, high
 
 

@@ -4,9 +4,12 @@ The map, in reading order:
 
 - `rows`: `Rows(numeric=, codes=)`, a mixed table as two arrays; missing is NaN and -1. All checks.
 - `contract`: what every engine of `nearest` accepts and returns (`Neighbors`).
-- `neighbors`: `nearest(queries, pool, k)`, the exact k closest rows by Gower's distance, compiled.
-- `neighbors`, too: `count_within(queries, pool, radius)`, how many rows are that close.
-- `_sketch`: the int16 words that let both leave most rows unmeasured.
+- `neighbors`: the verbs. `nearest(queries, pool, k)` finds the exact k closest rows,
+  `nearest_groups` does so in several groups of columns, `count_within(queries, pool, radius)`
+  counts the rows that are that close, `merge` joins the answers of two parts of a pool.
+- `_copies`: rows that repeat are searched once.
+- `_gower_words`, `_gower_groups`: the engines; `_words` the bound that lets them leave most rows
+  unmeasured.
 - `reference`: the slow NumPy twin of every public kernel. It is the definition.
 - `_jit`: the Numba flags.
 - `device`: the same `nearest` in JAX, for accelerators and meshes; not loaded from here.
@@ -21,7 +24,17 @@ Importing this package loads neither Polars nor JAX.
 from . import reference as reference
 from .contract import Neighbors as Neighbors
 from .neighbors import count_within as count_within
+from .neighbors import merge as merge
 from .neighbors import nearest as nearest
+from .neighbors import nearest_groups as nearest_groups
 from .rows import Rows as Rows
 
-__all__ = ["Neighbors", "Rows", "count_within", "nearest", "reference"]
+__all__ = [
+    "Neighbors",
+    "Rows",
+    "count_within",
+    "merge",
+    "nearest",
+    "nearest_groups",
+    "reference",
+]

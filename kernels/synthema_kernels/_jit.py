@@ -18,6 +18,17 @@ def device(function: Function) -> Function:
     return cast("Function", njit(cache=True, error_model="numpy")(function))
 
 
+def inner(function: Function) -> Function:
+    """Compile a helper of a hot loop: it counts no references, so it may not make an array."""
+    return cast("Function", njit(cache=True, error_model="numpy", _nrt=False)(function))
+
+
+def inlined(function: Function) -> Function:
+    """`inner`, merged into its callers."""
+    compiled = njit(cache=True, error_model="numpy", _nrt=False, forceinline=True)(function)
+    return cast("Function", compiled)
+
+
 def kernel(function: Function) -> Function:
     """Compile an entry point whose `prange` loops run on all cores."""
     return cast("Function", njit(cache=True, error_model="numpy", parallel=True)(function))

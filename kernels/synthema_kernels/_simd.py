@@ -279,6 +279,21 @@ highest = _fold(*_pick(">"))
 
 
 @_operation
+def peaks(_: Any, vector: Any, lanes: Any) -> Any:
+    """The highest of the lanes that fall together when the vector is folded to `lanes`."""
+    pick = _pick(">")["fiu".index(vector.kind)]
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        folded, count = args[0], vector.lanes
+        while count > lanes.literal_value:
+            count //= 2
+            folded = pick(builder, *(_lanes(builder, folded, at, count) for at in (0, count)))
+        return folded
+
+    return Vector(vector.element, lanes.literal_value)(vector, lanes), emit
+
+
+@_operation
 def half(_: Any, vector: Any, which: Any) -> Any:
     """The lower (0) or upper (1, a constant) half of the lanes."""
     result = Vector(vector.element, vector.lanes // 2)
@@ -288,13 +303,7 @@ def half(_: Any, vector: Any, which: Any) -> Any:
     )
 
 
-@_operation
-def dot_bytes(_: Any, sums: Any, unsigned: Any, signed: Any) -> Any:
-    """Add to each int32 lane four products, of bytes without sign by bytes with one (VNNI).
-
-    The bytes of lane i are those at the same place in `unsigned` and `signed`, vectors of the same
-    size in bits as `sums`, of any element type. Lanes in multiples of 16.
-    """
+def _bytes(sums: Any, unsigned: Any, signed: Any) -> Any:
     if sums.element != "int32" or not sums.bits == unsigned.bits == signed.bits:
         return None
     wide = ir.VectorType(ir.IntType(32), 16)
@@ -311,6 +320,27 @@ def dot_bytes(_: Any, sums: Any, unsigned: Any, signed: Any) -> Any:
         return _joined(builder, parts)
 
     return sums(sums, unsigned, signed), emit
+
+
+@_operation
+def dot_bytes(_: Any, sums: Any, unsigned: Any, signed: Any) -> Any:
+    """Add to each int32 lane four products, of bytes without sign by bytes with one (VNNI).
+
+    The bytes of lane i are those at the same place in `unsigned` and `signed`, vectors of the same
+    size in bits as `sums`, of any element type. Lanes in multiples of 16.
+    """
+    return _bytes(sums, unsigned, signed)
+
+
+@_operation
+def dot_step(_: Any, sums: Any, unsigned: Any, signed: Any) -> Any:
+    """`dot_bytes` of int32 lanes, or `multiply_add` of float lanes: one source for both."""
+    if sums.kind == "f":
+        name = f"llvm.fmuladd.v{sums.lanes}f{sums.bits // sums.lanes}"
+        return sums(sums, sums, sums), lambda context, builder, signature, args: _call(
+            builder, name, sums.llvm, args[1], args[2], args[0]
+        )
+    return _bytes(sums, unsigned, signed)
 
 
 @_operation
@@ -339,3 +369,14 @@ def count_bits(_: Any, bits: Any) -> Any:
     return types.int64(types.int64), lambda context, builder, signature, args: builder.ctpop(
         args[0]
     )
+
+
+@_operation
+def take_ticket(_: Any, counter: Any) -> Any:
+    """The number in a one-element int64 array, which grows by one; no two threads get the same."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        first = context.make_array(counter)(context, builder, args[0]).data
+        return builder.atomic_rmw("add", first, ir.Constant(ir.IntType(64), 1), "monotonic")
+
+    return types.int64(counter), emit

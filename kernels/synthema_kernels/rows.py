@@ -18,6 +18,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 MISSING_CODE = -1
 LARGEST_CODE = np.iinfo(np.int32).max
 LARGEST_NUMBER = 1e100  # sums of differences stay finite
+AT_ONCE = 2**14  # numbers checked at once: the temporary array stays in the cache
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)
@@ -92,13 +93,20 @@ def _numbers(numeric: ArrayLike) -> NDArray[np.float64]:
             "Cast it with .astype(float), or pass it as codes."
         )
     array = np.ascontiguousarray(array, np.float64)
-    refused = np.count_nonzero(np.abs(array) > LARGEST_NUMBER)
+    refused = count_beyond(array, LARGEST_NUMBER)
     if refused:
         raise ValueError(
             f"numeric: expected finite values up to {LARGEST_NUMBER:g}, or NaN for missing, "
             f"got {refused} infinite or larger. Replace them by NaN, or scale the column."
         )
     return array
+
+
+def count_beyond(array: NDArray[np.float64], limit: float) -> int:
+    """Numbers above the limit in absolute value; missing ones are not."""
+    flat = array.reshape(-1)
+    starts = range(0, flat.size, AT_ONCE)
+    return sum(int(np.count_nonzero(np.abs(flat[i : i + AT_ONCE]) > limit)) for i in starts)
 
 
 def _levels(codes: ArrayLike) -> NDArray[np.int32]:

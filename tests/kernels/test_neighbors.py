@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
 
-from synthema_kernels import Rows, nearest, neighbors, reference
+from synthema_kernels import Rows, _gower_words, nearest, reference
+from synthema_kernels._words import WORD_LIMIT, Grid, sketch
 
 # Exact in binary: equality needs no tolerance. 3.5 and -2 lie outside the usual scale.
 numbers = st.sampled_from([0.0, 0.25, 0.5, 1.0, float("nan"), 3.5, -2.0])
@@ -167,7 +168,7 @@ def test_levels_that_share_a_sketch_stay_apart():
 def test_long_work_is_done_in_parts(random_rows, monkeypatch):
     rows = random_rows(MANY // 2, seed=5)
     whole = nearest(rows, rows, 2, exclude_self=True)
-    monkeypatch.setattr(neighbors, "PAIRS_PER_CALL", 64 * len(rows))
+    monkeypatch.setattr(_gower_words, "PAIRS_PER_CALL", 64 * len(rows))
     assert_same(nearest(rows, rows, 2, exclude_self=True), whole)
 
 
@@ -268,14 +269,14 @@ def test_the_sketch_never_overstates_a_distance(data):
         )
         for n in (4, 6)
     )
-    grid = neighbors._Grid.of(queries, pool)
+    weights = data.draw(arrays(np.float64, p + q, elements=st.sampled_from([0.1, 1.0, 7.0])))
+    grid = Grid.of(queries, pool, weights)
     a, b = (
-        neighbors._sketch(x.numeric, x.codes, grid).astype(np.int64)[:, None]
-        for x in (queries, pool)
+        sketch(x.numeric, x.codes, grid).astype(np.int64)[:, np.newaxis] for x in (queries, pool)
     )
     b, split = b.swapaxes(0, 1), len(grid.cap)
-    sketch = np.minimum(np.abs(a - b)[..., :split], grid.cap).sum(axis=-1)
-    sketch += grid.unit * (a != b)[..., split:].sum(axis=-1)
-    exact = reference.mixed_distance(queries, pool)
-    assert (sketch <= neighbors.WORD_LIMIT).all()
-    assert (sketch <= grid.step * exact * (1 + 1e-12) + p).all()
+    words = np.minimum(np.abs(a - b)[..., :split], grid.cap).sum(axis=-1)
+    words += (grid.unit * (a != b)[..., split:]).sum(axis=-1)
+    exact = reference.distances(queries, pool, weights=weights)
+    assert (words <= WORD_LIMIT).all()
+    assert (words <= grid.step * exact * (1 + 1e-12) + p).all()

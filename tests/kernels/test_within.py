@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from synthema_kernels import Rows, count_within, nearest, neighbors, reference
+from synthema_kernels import Rows, _gower_words, count_within, nearest, reference
 
 NAN, FAR = float("nan"), 3.5  # FAR is capped beside a missing number: the sketch is not tight
 LEVELS = [-1, 0, 1, 2]
@@ -56,7 +56,7 @@ def test_the_radius_is_a_measured_distance(random_rows, p, q, missing, scale, st
     queries = random_rows(FEW, p=p, q=q, seed=1, missing=missing)
     pool = random_rows(MANY, p=p, q=q, seed=2, missing=missing)
     queries, pool = (Rows(numeric=x.numeric * scale, codes=x.codes) for x in (queries, pool))
-    distance = reference.mixed_distance(queries, pool)
+    distance = reference.distances(queries, pool)
     for share in (0.0, 0.01, 0.5, 1.0):
         radius = np.quantile(distance, share, axis=1, method="nearest")
         assert_same(queries, pool, radius, strict=strict)
@@ -76,7 +76,7 @@ def test_many_columns_share_the_words(random_rows):
     """A step for more numbers than the sketch can tell apart: everything in between is measured."""
     queries = random_rows(FEW // 10, p=701, q=303, seed=4)
     pool = random_rows(MANY // 10, p=701, q=303, seed=5)
-    radius = np.median(reference.mixed_distance(queries, pool), axis=1)
+    radius = np.median(reference.distances(queries, pool), axis=1)
     assert_same(queries, pool, radius)
 
 
@@ -113,7 +113,7 @@ def test_long_work_and_threads_change_nothing(random_rows, monkeypatch):
             answers.append(count_within(rows, rows, radius, exclude_self=True))
     finally:
         numba.set_num_threads(before)
-    monkeypatch.setattr(neighbors, "PAIRS_PER_CALL", 64 * len(rows))
+    monkeypatch.setattr(_gower_words, "PAIRS_PER_CALL", 64 * len(rows))
     answers.append(count_within(rows, rows, radius, exclude_self=True))
     np.testing.assert_array_equal(answers[0], answers[1])
     np.testing.assert_array_equal(answers[0], answers[2])

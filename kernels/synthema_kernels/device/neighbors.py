@@ -2,7 +2,7 @@
 
 The pool lies on the device as tiles [column, row]. A block of queries visits one tile after the
 other: the distances of that pair, a matrix [tile row, query], are summed column by column as
-`reference.mixed_distance` sums them, and the closest rows are moved from the matrix to the running
+`reference.distances` sums them, and the closest rows are moved from the matrix to the running
 answer, one per query and pass, until no query has a row left that is close enough. After the first
 tiles that is a pass or two. There is no candidate to re-check, and no tie to break later.
 

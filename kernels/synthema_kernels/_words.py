@@ -1,7 +1,7 @@
 """The sketch of a row: one int16 word per column, so that a bound costs a few integer instructions.
 
-`neighbors` tells what the bound is and uses it. The constants are compiled into its kernels: after
-a change here, clear the cache (see `_jit`).
+`_gower_words` tells what the bound is and uses it. The constants are compiled into its kernels:
+after a change here, clear the cache (see `_jit`).
 """
 
 import math
@@ -22,7 +22,7 @@ WORD_LIMIT = 32_000  # below 2**15, so that no sum of words overflows
 LOW_BITS = 0x7FFF  # of a code; the word of a missing code is all of them
 
 
-class _Table(NamedTuple):
+class Table(NamedTuple):
     """Rows and their sketch, which lies as rows (n, width) or as tiles (tiles, width, TILE)."""
 
     numeric: NDArray[np.float64]
@@ -30,47 +30,51 @@ class _Table(NamedTuple):
     sketch: Words
 
 
-class _Grid(NamedTuple):
+class Grid(NamedTuple):
     """How numbers and codes become words; clips and caps only ever bring two rows closer.
 
     Attributes:
+        weight: (p + q,) of each column in a distance.
         low: (p,) numbers below it are clipped.
         high: (p,) numbers above it are clipped.
-        hole: (p,) the word of a missing number, at least one unit above every other.
-        cap: (p, padded) the largest gap that counts: one unit in a column with missing numbers.
+        hole: (p,) the word of a missing number, at least its weight above every other.
+        cap: (p, padded) the largest gap that counts: a column's weight, if it has missing numbers.
+        unit: (q, padded) what a differing code adds: its weight.
         step: Words per unit of distance.
-        unit: What a differing code, or a missing number against a value, adds.
     """
 
+    weight: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     hole: Words
     cap: Words
+    unit: Words
     step: float
-    unit: np.int16
 
     @staticmethod
-    def of(queries: Rows, pool: Rows) -> "_Grid":
+    def of(queries: Rows, pool: Rows, weight: NDArray[np.float64]) -> "Grid":
         """The finest grid on which no sum of words exceeds WORD_LIMIT."""
         low, high = _ranges(queries.numeric, pool.numeric)
-        width = high - low
+        p, width = len(low), high - low
         holed = np.isnan(queries.numeric).any(axis=0) | np.isnan(pool.numeric).any(axis=0)
-        largest_sum = np.where(holed, 1.0, width).sum() + pool.codes.shape[1]
-        largest_word = (width + holed).max(initial=0.0)
+        largest_sum = (weight[:p] * np.where(holed, 1.0, width)).sum() + weight[p:].sum()
+        largest_word = (weight[:p] * (width + holed)).max(initial=0.0)
         step = WORD_LIMIT / max(largest_sum, largest_word, 1e-9)
         if step > 1:
-            step = math.floor(step)  # whole: the sketch of codes alone is exact
-        unit = np.int16(min(step, WORD_LIMIT))
-        cap = np.zeros(_padded(len(width)), np.int16)
-        cap[: len(width)] = np.where(holed, unit, WORD_LIMIT)
-        hole = np.where(holed, np.floor(width * step) + unit, 0).astype(np.int16)
-        return _Grid(low, high, hole, cap, float(step), unit)
+            step = math.floor(step)  # whole: the sketch of unweighted codes alone is exact
+        one = np.floor(np.minimum(weight * step, WORD_LIMIT)).astype(np.int16)
+        cap, unit = np.zeros(padded(p), np.int16), np.zeros(padded(len(one) - p), np.int16)
+        cap[:p], unit[: len(one) - p] = np.where(holed, one[:p], WORD_LIMIT), one[p:]
+        last = np.floor(width * (weight[:p] * step)).astype(np.int16)
+        hole = np.where(holed, last + one[:p], 0).astype(np.int16)
+        return Grid(weight, low, high, hole, cap, unit, float(step))
 
 
-def _shortfall(queries: Rows, pool: Rows, grid: _Grid) -> float:
+def shortfall(queries: Rows, pool: Rows, grid: Grid) -> float:
     """Words by which a sketch distance may fall short of the true one; infinity for no promise.
 
-    Where nothing was clipped, capped or shortened it is less than one step per number.
+    Where nothing was clipped, capped or shortened it is less than one step per number, and less
+    than one per code whose weight is no whole number of steps.
     """
     for rows in (queries, pool):
         low = np.fmin.reduce(rows.numeric, axis=0, initial=np.inf)
@@ -79,10 +83,13 @@ def _shortfall(queries: Rows, pool: Rows, grid: _Grid) -> float:
             return np.inf
         if rows.codes.max(initial=0) >= LOW_BITS:
             return np.inf
-    largest_gap = np.floor((grid.high - grid.low) * grid.step)
-    if grid.step < 1 or (largest_gap > grid.cap[: len(largest_gap)]).any():
+    p = len(grid.low)
+    words = grid.weight * grid.step
+    largest_gap = np.floor((grid.high - grid.low) * words[:p])
+    if (largest_gap > grid.cap[:p]).any():
         return np.inf
-    return len(largest_gap) * (1.0 + 2.0**-20)  # and the rounding of its word
+    uneven = p + np.count_nonzero(words[p:] != np.floor(words[p:]))
+    return uneven * (1.0 + 2.0**-20)  # and the rounding of its word
 
 
 def _ranges(
@@ -101,34 +108,34 @@ def _ranges(
     return np.fmax(low, bulk_low - reach), np.fmin(high, bulk_high + reach)
 
 
-def _padded(columns: int) -> int:
+def padded(columns: int) -> int:
     return -(-columns // UNROLL) * UNROLL
 
 
-def _sketch(numeric: NDArray[np.float64], codes: NDArray[np.int32], grid: _Grid) -> Words:
+def sketch(numeric: NDArray[np.float64], codes: NDArray[np.int32], grid: Grid) -> Words:
     """Rows as words (n, width): numbers, zeros up to a multiple of UNROLL, codes, zeros again."""
-    words = np.zeros((len(numeric), len(grid.cap) + _padded(codes.shape[1])), np.int16)
+    words = np.zeros((len(numeric), len(grid.cap) + len(grid.unit)), np.int16)
     _write_words(numeric, codes, grid, words)
     return words
 
 
-def _tiles(words: Words) -> Words:
+def tiles(words: Words) -> Words:
     """Words (m, width) as tiles (tiles, width, TILE), aligned to the 64 bytes of a cache line."""
     m, width = words.shape
     shape = (-(-m // TILE), width, TILE)
     memory = np.zeros(math.prod(shape) + 32, np.int16)
     ahead = -memory.ctypes.data % 64 // 2  # unaligned, each vector load would touch two lines
-    tiles = memory[ahead : ahead + math.prod(shape)].reshape(shape)
+    tiled = memory[ahead : ahead + math.prod(shape)].reshape(shape)
     full = m // TILE
-    tiles[:full] = words[: full * TILE].reshape(full, TILE, width).swapaxes(1, 2)
-    if full < len(tiles):
-        tiles[full, :, : m - full * TILE] = words[full * TILE :].T
-    return tiles
+    tiled[:full] = words[: full * TILE].reshape(full, TILE, width).swapaxes(1, 2)
+    if full < len(tiled):
+        tiled[full, :, : m - full * TILE] = words[full * TILE :].T
+    return tiled
 
 
 @kernel
 def _write_words(
-    numeric: NDArray[np.float64], codes: NDArray[np.int32], grid: _Grid, words: Words
+    numeric: NDArray[np.float64], codes: NDArray[np.int32], grid: Grid, words: Words
 ) -> None:
     for i in prange(numeric.shape[0]):
         for c in range(numeric.shape[1]):
@@ -137,6 +144,7 @@ def _write_words(
                 words[i, c] = grid.hole[c]
             else:
                 inside = min(max(number, grid.low[c]), grid.high[c])
-                words[i, c] = np.int16(math.floor((inside - grid.low[c]) * grid.step))
+                word = math.floor((inside - grid.low[c]) * (grid.weight[c] * grid.step))
+                words[i, c] = np.int16(word)
         for c in range(codes.shape[1]):
             words[i, grid.cap.size + c] = np.int16(codes[i, c] & LOW_BITS)

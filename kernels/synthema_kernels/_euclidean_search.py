@@ -1,0 +1,500 @@
+"""The compiled search of `_euclidean`: a filter over panels, and a check of what it lets through.
+
+With s the unit of the frame, q and r a query and a pool row as coordinates, and e what rounding
+moved both, their distance is at least s * (|q - r| - e). So a row can be within b only if
+
+    q.r - |r|**2 / 2  >=  (|q|**2 - (b / s + e)**2) / 2
+
+The left side is the *score* of the row, the right side a number of the query: its *limit*, which
+rises as closer rows are found. A tile scores four queries against the 64 rows of a panel, 16
+instructions for every four bytes of a coordinate (VNNI) or every float32, and does nothing else
+unless a score reaches its limit. Those rows are measured in float64 in the definition's order.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from ._jit import device, inlined, inner, kernel
+from ._panels import PANEL, Floats, Integers, Singles
+from ._simd import (
+    add,
+    bits_eq,
+    bits_ge,
+    bits_le,
+    count_bits,
+    dot_step,
+    highest,
+    load,
+    lowest_bit,
+    maximum,
+    minimum,
+    multiply,
+    multiply_add,
+    peaks,
+    splat,
+    store,
+    subtract,
+    take_ticket,
+    total,
+)
+
+BLOCK = 64  # queries that share one pass over the panels; one bit each
+LOWEST, HIGHEST = -2.0e9, 2.0e9  # limits: every row passes, none does
+PADDING = -2.06e9  # score of no row, with any product of bytes added
+CROWD = 4  # rows of a panel that pass: from here on, the best first
+DOUBLES = 8  # lanes of a measurement
+CHECKED = 8  # axes between two looks at a box bound
+
+
+class Asked(NamedTuple):
+    """Queries in search order.
+
+    Attributes:
+        rows: (n, p) numbers as given.
+        order: (n,) their row numbers.
+        cells: Coordinates, `steps` a query.
+        norm: Squared length of the coordinates.
+        offset: What the bytes of the pool, which have no sign, add to a score.
+        reach: What rounding moved the query, and at most any pool row.
+        slack: What rounding may take from a score.
+        pure: The coordinates bound from above, too.
+        points: (n, axes) coordinates along the axes of the boxes.
+    """
+
+    rows: Floats
+    order: Integers
+    cells: NDArray[Any]
+    norm: Floats
+    offset: Floats
+    reach: Floats
+    slack: Floats
+    pure: NDArray[np.bool_]
+    points: Singles
+
+
+class Held(NamedTuple):
+    """The pool in panels.
+
+    Attributes:
+        rows: (m, p) numbers as given.
+        order: (m,) row numbers in panel order.
+        cells: Coordinates [panel, step, lane].
+        half: Minus half the squared length, in the type of a score.
+        pure: A bit each row of a panel.
+        low: Boxes of panels (groups of 16, axes, 16).
+        high: Their other ends.
+        low16: Boxes of 16 panels, in the same layout.
+        high16: Their other ends.
+    """
+
+    rows: Floats
+    order: Integers
+    cells: NDArray[Any]
+    half: NDArray[Any]
+    pure: Integers
+    low: Singles
+    high: Singles
+    low16: Singles
+    high16: Singles
+
+
+class Task(NamedTuple):
+    """What is asked of each query, and where the answer goes.
+
+    Attributes:
+        weights: (p,) of the definition.
+        holed: Some number is missing.
+        unit: Distance of one step of a coordinate.
+        blur: What rounding may add to a box bound, in steps.
+        grain: Relative rounding of a limit.
+        prune: Skip what the boxes rule out.
+        own: Leave out the pool row with the number of the query.
+        radius: (n,) count what is as close; empty: find neighbors.
+        index: (n, k) neighbors.
+        distance: (n, k) their distances.
+        count: (n,) rows within the radius.
+        seen: (1,) how often a panel was scored for a query.
+    """
+
+    weights: Floats
+    holed: bool
+    unit: float
+    blur: float
+    grain: float
+    prune: bool
+    own: bool
+    radius: Floats
+    index: Integers
+    distance: Floats
+    count: Integers
+    seen: Integers
+
+
+class _Desk(NamedTuple):
+    """One thread's notes on one block of queries."""
+
+    limit: NDArray[Any]
+    near: Singles
+    scores: NDArray[Any]
+    sure: NDArray[Any]
+    members: Integers
+    axes: Singles
+
+
+@kernel
+def search(
+    asked: Asked, held: Held, task: Task, first: int, last: int, ticket: Integers, threads: int
+) -> None:
+    """Answer the queries from `first` to before `last`, in search order."""
+    for _ in prange(threads):
+        _serve(asked, held, task, first, last, ticket)
+
+
+@device
+def _serve(asked: Asked, held: Held, task: Task, first: int, last: int, ticket: Integers) -> None:
+    kind = held.half.dtype
+    depth = asked.points.shape[1]
+    panels = (held.order.size + PANEL - 1) // PANEL
+    desk = _Desk(
+        np.empty(BLOCK, kind),
+        np.empty(BLOCK, np.float32),
+        np.empty(4 * PANEL, kind),
+        np.empty(1, kind),
+        np.empty(BLOCK + 4, np.int64),
+        np.zeros(depth * BLOCK, np.float32),
+    )
+    found, bound = np.empty(panels, np.int64), np.empty(panels, np.float32)
+    bound16 = np.empty(16 * held.low16.shape[0], np.float32)
+    low, high = np.empty(depth, np.float32), np.empty(depth, np.float32)
+    middle, gaps = np.empty(depth, np.float32), np.empty(16, np.float32)
+    seen = 0
+    while True:
+        start = first + take_ticket(ticket) * BLOCK
+        if start >= last:
+            break
+        size = min(BLOCK, last - start)
+        for w in range(BLOCK):
+            desk.limit[w], desk.near[w] = HIGHEST, -1.0
+        for w in range(size):
+            _raise(asked, task, desk, start + w, w)
+        if task.prune:
+            seen += _prune(
+                asked, held, task, desk, start, size, found, bound, bound16, low, high, middle, gaps
+            )
+        else:
+            for w in range(size):
+                desk.members[w] = w
+            for panel in range(panels):
+                _visit(asked, held, task, desk, start, panel, size)
+    task.seen[0] += seen  # a statistic: threads may overwrite each other's
+
+
+@inner
+def _raise(asked: Asked, task: Task, desk: _Desk, q: int, w: int) -> None:
+    """Set what a row must reach to matter to a query."""
+    i = asked.order[q]
+    within = task.radius[i] if task.radius.size else task.distance[i, -1]
+    if within < 0.0:
+        desk.limit[w], desk.near[w] = HIGHEST, -1.0
+        return
+    steps = math.sqrt(within) * (1.0 + 1e-12) / task.unit
+    reach = steps + asked.reach[q]
+    value = 0.5 * (asked.norm[q] - reach * reach) + asked.offset[q] - asked.slack[q]
+    value = math.floor(value - abs(value) * task.grain)
+    if not value > LOWEST:
+        value = LOWEST
+    desk.limit[w] = value
+    near = (steps + task.blur) * (steps + task.blur) * (1.0 + 1e-5)
+    desk.near[w] = min(near, 3e38)
+
+
+@inlined
+def _visit(
+    asked: Asked, held: Held, task: Task, desk: _Desk, start: int, panel: int, size: int
+) -> None:
+    """Score a panel for the first `size` members of a block, four at a time."""
+    members = desk.members
+    for w in range(size, size + 3):
+        members[w] = members[size - 1]
+    for g in range(0, size, 4):
+        hit = _tile(
+            asked, held, desk, start, panel, members[g], members[g + 1], members[g + 2], members[g + 3]
+        )
+        if hit != 0:
+            for i in range(min(4, size - g)):
+                if (hit >> (16 * i)) & 0xFFFF:
+                    if task.radius.size:
+                        _tally(asked, held, task, desk, start, panel, members[g + i], i)
+                    else:
+                        _offer(asked, held, task, desk, start, panel, members[g + i], i)
+
+
+@inlined
+def _tile(
+    asked: Asked, held: Held, desk: _Desk, start: int, panel: int, w0: int, w1: int, w2: int, w3: int
+) -> int:
+    """Scores of four queries; 16 bits each, one or more set where a row passes."""
+    steps = asked.cells.size // asked.norm.size
+    cells, query = held.cells, asked.cells
+    at = panel * steps * PANEL
+    at0, at1, at2, at3 = (start + w0) * steps, (start + w1) * steps, (start + w2) * steps, (start + w3) * steps
+    s0 = load(held.half, panel * PANEL, PANEL)
+    s1, s2, s3 = s0, s0, s0
+    for k in range(steps):
+        row = load(cells, at + k * PANEL, PANEL)
+        s0 = dot_step(s0, row, splat(query[at0 + k], PANEL))
+        s1 = dot_step(s1, row, splat(query[at1 + k], PANEL))
+        s2 = dot_step(s2, row, splat(query[at2 + k], PANEL))
+        s3 = dot_step(s3, row, splat(query[at3 + k], PANEL))
+    hit = bits_ge(peaks(s0, 16), splat(desk.limit[w0], 16))
+    hit |= bits_ge(peaks(s1, 16), splat(desk.limit[w1], 16)) << 16
+    hit |= bits_ge(peaks(s2, 16), splat(desk.limit[w2], 16)) << 32
+    hit |= bits_ge(peaks(s3, 16), splat(desk.limit[w3], 16)) << 48
+    if hit != 0:
+        store(desk.scores, 0, s0)
+        store(desk.scores, PANEL, s1)
+        store(desk.scores, 2 * PANEL, s2)
+        store(desk.scores, 3 * PANEL, s3)
+    return hit
+
+
+@inner
+def _offer(
+    asked: Asked, held: Held, task: Task, desk: _Desk, start: int, panel: int, w: int, i: int
+) -> None:
+    """Measure the rows of a panel that pass, and insert those that are close enough."""
+    q = start + w
+    query, k = asked.order[q], task.distance.shape[1]
+    own = query if task.own else -1
+    at = i * PANEL
+    left = bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
+    while left != 0:
+        lane = lowest_bit(left)
+        if count_bits(left) > CROWD:  # the best first: its distance rules most others out
+            scores = load(desk.scores, at, PANEL)
+            lane = lowest_bit(bits_eq(scores, splat(highest(scores), PANEL)))
+            desk.scores[at + lane] = LOWEST
+        left &= ~(np.int64(1) << lane)
+        row = held.order[panel * PANEL + lane]
+        if row == own:
+            continue
+        worst = task.distance[query, k - 1]
+        d = _measured(asked.rows, query, held.rows, row, task.weights, task.holed, worst)
+        if d < worst or (d == worst and row < task.index[query, k - 1]):
+            place = k - 1
+            while place > 0 and (
+                d < task.distance[query, place - 1]
+                or (d == task.distance[query, place - 1] and row < task.index[query, place - 1])
+            ):
+                task.distance[query, place] = task.distance[query, place - 1]
+                task.index[query, place] = task.index[query, place - 1]
+                place -= 1
+            task.distance[query, place], task.index[query, place] = d, row
+            _raise(asked, task, desk, q, w)
+            left &= bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
+
+
+@inner
+def _tally(
+    asked: Asked, held: Held, task: Task, desk: _Desk, start: int, panel: int, w: int, i: int
+) -> None:
+    """Count the rows of a panel within the radius: by their scores where those are sure."""
+    q = start + w
+    query, at = asked.order[q], i * PANEL
+    within = task.radius[query]
+    left = bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
+    inner = math.sqrt(within) * (1.0 - 1e-12) / task.unit - asked.reach[q]
+    if asked.pure[q] and inner > 0.0:
+        value = 0.5 * (asked.norm[q] - inner * inner) + asked.offset[q] + asked.slack[q] + 1.0
+        value = math.ceil(value + abs(value) * task.grain)
+        if value < HIGHEST:
+            desk.sure[0] = max(value, LOWEST)
+            inside = left & held.pure[panel]
+            inside &= bits_ge(load(desk.scores, at, PANEL), splat(desk.sure[0], PANEL))
+            task.count[query] += count_bits(inside)
+            left &= ~inside
+    while left != 0:
+        row = held.order[panel * PANEL + lowest_bit(left)]
+        left &= left - 1
+        d = _measured(asked.rows, query, held.rows, row, task.weights, task.holed, within)
+        task.count[query] += d <= within
+
+
+@inner
+def _measured(
+    queries: Floats, i: int, pool: Floats, j: int, weights: Floats, holed: bool, worst: float
+) -> float:
+    """Distance as defined; infinity, or a part of it, where it exceeds `worst`."""
+    p = queries.shape[1]
+    if not holed:
+        # The same terms in another order: good for a bound up to the rounding of p terms.
+        vector = splat(0.0, DOUBLES)
+        whole = p - p % DOUBLES
+        for c in range(0, whole, DOUBLES):
+            gap = subtract(load(queries, i * p + c, DOUBLES), load(pool, j * p + c, DOUBLES))
+            vector = multiply_add(multiply(gap, load(weights, c, DOUBLES)), gap, vector)
+        rest = total(vector)
+        for c in range(whole, p):
+            gap1 = queries[i, c] - pool[j, c]
+            rest += weights[c] * (gap1 * gap1)
+        if rest * (1.0 - (p + 8) * 4e-16) > worst:
+            return np.inf
+        d = 0.0
+        for c in range(p):
+            gap1 = queries[i, c] - pool[j, c]
+            d += weights[c] * (gap1 * gap1)
+        return d
+    d = 0.0
+    for c in range(p):
+        a, b = queries[i, c], pool[j, c]
+        gap1 = abs(a - b)
+        if math.isnan(gap1):
+            gap1 = 0.0 if math.isnan(a) and math.isnan(b) else 1.0
+        d += weights[c] * (gap1 * gap1)
+        if d > worst:
+            break
+    return d
+
+
+@inner
+def _prune(
+    asked: Asked,
+    held: Held,
+    task: Task,
+    desk: _Desk,
+    start: int,
+    size: int,
+    found: Integers,
+    bound: Singles,
+    bound16: Singles,
+    low: Singles,
+    high: Singles,
+    middle: Singles,
+    gaps: Singles,
+) -> int:
+    """Visit the panels whose boxes come close enough to some query of a block, nearest first."""
+    depth, panels = low.size, (held.order.size + PANEL - 1) // PANEL
+    for k in range(depth):
+        low[k], high[k] = np.inf, -np.inf
+        for w in range(size):
+            z = asked.points[asked.order[start + w], k]
+            desk.axes[k * BLOCK + w] = z
+            low[k], high[k] = min(low[k], z), max(high[k], z)
+    seen = 0
+    seed0, seed1 = -1, -1
+    if not task.radius.size:
+        seed0, seed1 = _seeds(held, low, high, middle, bound16, gaps)
+        for seed in (seed0, seed1):
+            if 0 <= seed < panels:
+                for w in range(size):
+                    desk.members[w] = w
+                _visit(asked, held, task, desk, start, seed, size)
+                seen += size
+    farthest = _farthest(desk, size)
+    count = 0
+    for group in range(held.low16.shape[0]):
+        _box_gaps(held.low16, held.high16, group, low, high, bound16, 16 * group)
+    for group in range(held.low.shape[0]):
+        if bound16[group] <= farthest:
+            _box_gaps(held.low, held.high, group, low, high, gaps, 0)
+            for lane in range(min(16, panels - 16 * group)):
+                panel = 16 * group + lane
+                if gaps[lane] <= farthest and panel != seed0 and panel != seed1:
+                    found[count], bound[count] = panel, gaps[lane]
+                    count += 1
+    for share in (np.float32(1 / 16), np.float32(1 / 4), np.float32(1.0)):
+        farthest = _farthest(desk, size) * share
+        kept = 0
+        for a in range(count):
+            if bound[a] <= farthest:
+                members = _members(held, desk, found[a], depth, size)
+                if members:
+                    seen += members
+                    _visit(asked, held, task, desk, start, found[a], members)
+            else:
+                found[kept], bound[kept] = found[a], bound[a]
+                kept += 1
+        count = kept
+    return seen
+
+
+@inner
+def _farthest(desk: _Desk, size: int) -> np.float32:
+    """The largest squared distance, in steps, that some query still looks at."""
+    farthest = np.float32(0.0)
+    for w in range(size):
+        farthest = max(farthest, desk.near[w])
+    return farthest
+
+
+@inner
+def _seeds(
+    held: Held, low: Singles, high: Singles, middle: Singles, bound16: Singles, gaps: Singles
+) -> tuple[int, int]:
+    """Two panels near the middle of a block."""
+    for k in range(low.size):
+        middle[k] = np.float32(0.5) * (low[k] + high[k])
+    best = 0
+    for group in range(held.low16.shape[0]):
+        _box_gaps(held.low16, held.high16, group, middle, middle, bound16, 16 * group)
+    for group in range(held.low.shape[0]):
+        if bound16[group] < bound16[best]:
+            best = group
+    _box_gaps(held.low, held.high, best, middle, middle, gaps, 0)
+    seed0 = 0
+    for lane in range(16):
+        if gaps[lane] < gaps[seed0]:
+            seed0 = lane
+    seed1 = 1 if seed0 == 0 else 0
+    for lane in range(16):
+        if lane != seed0 and gaps[lane] < gaps[seed1]:
+            seed1 = lane
+    return 16 * best + seed0, 16 * best + seed1
+
+
+@inner
+def _box_gaps(
+    lows: Singles, highs: Singles, group: int, low: Singles, high: Singles, out: Singles, at: int
+) -> None:
+    """Squared distances from a box to 16 boxes."""
+    depth = low.size
+    gaps = splat(np.float32(0.0), 16)
+    none = splat(np.float32(0.0), 16)
+    for k in range(depth):
+        place = (group * depth + k) * 16
+        over = subtract(load(lows, place, 16), splat(high[k], 16))
+        under = subtract(splat(low[k], 16), load(highs, place, 16))
+        gap = maximum(maximum(over, under), none)
+        gaps = multiply_add(gap, gap, gaps)
+    store(out, at, gaps)
+
+
+@inner
+def _members(held: Held, desk: _Desk, panel: int, depth: int, size: int) -> int:
+    """Queries that a panel's box does not rule out; their places go to the desk."""
+    count, group, lane = 0, panel // 16, panel % 16
+    for first in range(0, BLOCK, PANEL):
+        near = load(desk.near, first, PANEL)
+        gaps = splat(np.float32(0.0), PANEL)
+        bits = np.int64(-1)
+        for k in range(depth):
+            z = load(desk.axes, k * BLOCK + first, PANEL)
+            low = splat(held.low[group, k, lane], PANEL)
+            high = splat(held.high[group, k, lane], PANEL)
+            gap = subtract(z, minimum(maximum(z, low), high))
+            gaps = multiply_add(gap, gap, gaps)
+            if k % CHECKED == CHECKED - 1:
+                bits = bits_le(gaps, near)
+                if bits == 0:
+                    break
+        if bits != 0:
+            bits = bits_le(gaps, near)
+        while bits != 0:
+            desk.members[count] = first + lowest_bit(bits)
+            bits &= bits - 1
+            count += 1
+    return count
