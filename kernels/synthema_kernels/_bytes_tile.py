@@ -58,8 +58,11 @@ def near(
     """Which rows of a panel have a sum below the limit, for QUERIES queries.
 
     Args:
-        tables: (queries, groups, TABLE) uint8; those of the tile start at query `first`.
-        panels: (panels, groups, PANEL) uint8; the tile is that of panel `at`.
+        tables: (queries, groups, TABLE) uint8.
+        first: Query that the tile starts at.
+        panels: (panels, groups, PANEL) uint8.
+        at: Panel of the tile.
+        groups: Bytes of a row.
         limits: (queries,) uint8.
         masks: (QUERIES, VECTORS) int64, written if any row is near: bit l of mask v for row
             LANES * v + l of the panel.

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from ._bytes_tile import LANES, PANEL, QUERIES, TABLE, VECTORS, fetch, near
 from ._gower_codes import Book, Bytes, Numbers, code_digit, encode
 from ._gower_rows import Table, distance_of, insert, rough_distance, rounding_of
-from ._jit import device, kernel
+from ._jit import device, inner, kernel
 from ._simd import count_bits, lowest_bit
 from .contract import Neighbors
 from .rows import Rows
@@ -48,7 +48,7 @@ def find(queries: Rows, pool: Rows, weights: Numbers, k: int, *, exclude_self: b
     n, m = len(queries), len(pool)
     index, distance = np.full((n, k), -1, np.int64), np.full((n, k), np.inf)
     book, panels = encode(pool, weights)
-    rows, whole = _table(pool, slice(None), weights), _is_whole(book)
+    rows = _table(pool, slice(None), weights)
 
     factor = 0.0
     if n >= 8 * TRIED:
@@ -57,7 +57,7 @@ def find(queries: Rows, pool: Rows, weights: Numbers, k: int, *, exclude_self: b
         first = len(tried.numeric), k
         near_k = np.full(first, -1, np.int64), np.full(first, np.inf)
         own = (0, every) if exclude_self else NOT_IN_POOL
-        _find(tried, own, rows, book, panels, whole, factor, *near_k)
+        _find(tried, own, rows, book, panels, factor, *near_k)
         guesses = np.empty(len(tried.numeric))
         _guesses(tried, rows, guesses)
         ratio = near_k[1][:, -1] / np.maximum(guesses, 1e-300)
@@ -67,7 +67,7 @@ def find(queries: Rows, pool: Rows, weights: Numbers, k: int, *, exclude_self: b
         part = slice(start, start + at_once)
         own = (start, 1) if exclude_self else NOT_IN_POOL
         asked = _table(queries, part, weights)
-        _find(asked, own, rows, book, panels, whole, factor, index[part], distance[part])
+        _find(asked, own, rows, book, panels, factor, index[part], distance[part])
     return Neighbors(index, distance)
 
 
@@ -76,23 +76,18 @@ def count(queries: Rows, pool: Rows, weights: Numbers, radii: Numbers) -> NDArra
     n, m = len(queries), len(pool)
     counts = np.zeros(n, np.int64)
     book, panels = encode(pool, weights)
-    rows, whole = _table(pool, slice(None), weights), _is_whole(book)
+    rows = _table(pool, slice(None), weights)
     at_once = max(BLOCK, PAIRS_PER_CALL // max(m, 1))
     for start in range(0, n, at_once):
         part = slice(start, start + at_once)
         asked = _table(queries, part, weights)
-        _count(asked, rows, book, panels, whole, radii[part], counts[part])
+        _count(asked, rows, book, panels, radii[part], counts[part])
     return counts
 
 
 def _table(rows: Rows, part: slice, weights: Numbers) -> Table:
     chosen = Rows(numeric=rows.numeric[part], codes=rows.codes[part])  # contiguous
     return Table(chosen.numeric, chosen.codes, weights)
-
-
-def _is_whole(book: Book) -> bool:
-    """Whether every distance is a whole number, so that no sum needs a margin."""
-    return len(book.numbers) == 0 and bool((book.weight == np.floor(book.weight)).all())
 
 
 @kernel
@@ -102,7 +97,6 @@ def _find(
     pool: Table,
     book: Book,
     panels: Bytes,
-    whole: bool,
     factor: float,
     index: NDArray[np.int64],
     distance: Numbers,
@@ -117,7 +111,7 @@ def _find(
                 distance[i, :] = guess + 1e-300  # places for rows that are closer
                 active[size] = i
                 size += 1
-            _scan(active[:size], queries, own, pool, book, panels, whole, index, distance)
+            _scan(active[:size], queries, own, pool, book, panels, index, distance)
         size = 0
         for i in range(start, stop):
             if index[i, -1] < 0:
@@ -125,7 +119,7 @@ def _find(
                 active[size] = i
                 size += 1
         if size > 0:
-            _scan(active[:size], queries, own, pool, book, panels, whole, index, distance)
+            _scan(active[:size], queries, own, pool, book, panels, index, distance)
 
 
 @kernel
@@ -148,7 +142,8 @@ def _guess(queries: Table, i: int, pool: Table) -> float:
             at -= 1
         if at < NEAR_SEEDS:
             nearest[at] = d
-    return nearest.mean()
+    mean: float = nearest.mean()
+    return mean
 
 
 @device
@@ -179,14 +174,13 @@ def _scan(
     pool: Table,
     book: Book,
     panels: Bytes,
-    whole: bool,
     index: NDArray[np.int64],
     distance: Numbers,
 ) -> None:
     """Measure the rows that may be closer than the k-th best so far, for up to BLOCK queries."""
     n, m, last = active.size, pool.numeric.shape[0], distance.shape[1] - 1
     panel_count, groups = panels.shape[0], panels.shape[1]
-    rounding = 1.0 if whole else rounding_of(pool)
+    rounding = 1.0 if book.whole else rounding_of(pool)
     tables, sums = _table_memory(BLOCK, groups), np.empty((groups, TABLE))
     step, limits = np.zeros(BLOCK), np.zeros(BLOCK, np.uint8)
     masks = np.empty((QUERIES, VECTORS), np.int64)
@@ -197,10 +191,10 @@ def _scan(
             for a in range(first, min(first + QUERIES, n)):
                 worst = distance[active[a], last] * rounding
                 if worst * step[a] < STEPS * STALE and worst > 0.0:
-                    finer = _step(worst, whole)
+                    finer = _step(worst, book)
                     if finer > step[a]:
                         step[a] = finer
-                        _write_tables(queries, active[a], book, finer, False, sums, tables[a])
+                        _write_lower(queries, active[a], book, finer, sums, tables[a])
                 limits[a] = _limit(worst * step[a])
                 some |= limits[a] > 0
             if not some:
@@ -225,7 +219,7 @@ def _scan(
                     insert(distance_of(queries, i, pool, j), j, i, index, distance)
 
 
-@device
+@inner
 def _limit(steps: float) -> np.uint8:
     """The lowest sum that rules a row out, given the k-th best distance so far in steps."""
     return np.uint8(math.ceil(min(steps, STEPS)))
@@ -237,14 +231,13 @@ def _count(
     pool: Table,
     book: Book,
     panels: Bytes,
-    whole: bool,
     radii: Numbers,
     counts: NDArray[np.int64],
 ) -> None:
     n = queries.numeric.shape[0]
     for block in prange((n + BLOCK - 1) // BLOCK):
         start, stop = block * BLOCK, min((block + 1) * BLOCK, n)
-        _count_block(start, stop, queries, pool, book, panels, whole, radii, counts)
+        _count_block(start, stop, queries, pool, book, panels, radii, counts)
 
 
 @device
@@ -255,13 +248,12 @@ def _count_block(
     pool: Table,
     book: Book,
     panels: Bytes,
-    whole: bool,
     radii: Numbers,
     counts: NDArray[np.int64],
 ) -> None:
     n, m = stop - start, pool.numeric.shape[0]
     panel_count, groups = panels.shape[0], panels.shape[1]
-    rounding = 1.0 if whole else rounding_of(pool)
+    rounding = 1.0 if book.whole else rounding_of(pool)
     sums = np.empty((groups, TABLE))
     lower, upper = _table_memory(BLOCK, groups), _table_memory(BLOCK, groups)
     outer, inner = np.zeros(BLOCK, np.uint8), np.zeros(BLOCK, np.uint8)
@@ -269,9 +261,9 @@ def _count_block(
     for a in range(n):
         radius = radii[start + a]
         if radius >= 0.0:
-            step = _step(max(radius * rounding, 1e-300), whole)
-            _write_tables(queries, start + a, book, step, False, sums, lower[a])
-            _write_tables(queries, start + a, book, step, True, sums, upper[a])
+            step = _step(max(radius * rounding, 1e-300), book)
+            _write_lower(queries, start + a, book, step, sums, lower[a])
+            _write_upper(queries, start + a, book, step, sums, upper[a])
             # A row whose least sum is not below `outer` is farther, one whose
             # largest sum is below `inner` is within.
             outer[a] = np.uint8(min(math.floor(radius * rounding * step), STEPS) + 1.0)
@@ -301,7 +293,7 @@ def _count_block(
                             counts[i] += distance_of(queries, i, pool, j) <= radii[i]
 
 
-@device
+@inner
 def _rows_up_to(end: int) -> int:
     """Bits of the lanes before `end`."""
     if end >= 64:
@@ -318,26 +310,48 @@ def _table_memory(queries: int, groups: int) -> Bytes:
     return memory[ahead : ahead + size].reshape((queries, groups, TABLE))
 
 
-@device
-def _step(worst: float, whole: bool) -> float:
+@inner
+def _step(worst: float, book: Book) -> float:
     """Steps a unit, so that `worst` is at most STEPS of them."""
     step = min(STEPS / worst, FINEST)
-    if step >= 16.0 or (whole and step >= 1.0):
-        return math.floor(step)  # whole: nothing is lost where codes differ
+    if step >= 16.0 or (book.whole and step >= 1.0):
+        return math.floor(step)  # nothing is lost where codes differ
     return step
 
 
-@device
-def _write_tables(
-    queries: Table,
-    i: int,
-    book: Book,
-    step: float,
-    upper: bool,
-    sums: Numbers,
-    tables: Bytes,
+@inner
+def _write_lower(
+    queries: Table, i: int, book: Book, step: float, sums: Numbers, tables: Bytes
 ) -> None:
-    """What a pool row with each byte is at least, or at most, away from query i, in steps."""
+    """What a pool row with each byte is at least away from query i, in steps."""
+    p = book.numbers.size
+    sums[:] = 0.0
+    for s in range(p):
+        number, unit = queries.numeric[i, book.numbers[s]], step * book.weight[s]
+        group, hole = book.group[s], book.hole[s]
+        if math.isnan(number):
+            for entry in range(TABLE):
+                sums[group, entry] += unit * (book.digit[s, entry] != hole)
+        else:
+            for entry in range(TABLE):
+                gap = max(book.low[s, entry] - number, number - book.high[s, entry])
+                known = book.digit[s, entry] != hole
+                sums[group, entry] += unit * (max(gap, 0.0) if known else 1.0)
+    for s in range(book.codes.size):
+        digit = code_digit(queries.codes[i, book.codes[s]], book, s)
+        unit, group = step * book.weight[p + s], book.group[p + s]
+        for entry in range(TABLE):
+            sums[group, entry] += unit * (book.digit[p + s, entry] != digit)
+    for group in range(sums.shape[0]):
+        for entry in range(TABLE):
+            tables[group, entry] = np.uint8(np.int32(min(sums[group, entry], 255.0)))
+
+
+@inner
+def _write_upper(
+    queries: Table, i: int, book: Book, step: float, sums: Numbers, tables: Bytes
+) -> None:
+    """What a pool row with each byte is at most away from query i, in steps."""
     p = book.numbers.size
     sums[:] = 0.0
     for s in range(p):
@@ -345,8 +359,7 @@ def _write_tables(
         group, hole = book.group[s], book.hole[s]
         missing = math.isnan(number)
         for entry in range(TABLE):
-            below, above = book.low[s, entry] - number, number - book.high[s, entry]
-            gap = max(-below, -above) if upper else max(below, above)
+            gap = max(number - book.low[s, entry], book.high[s, entry] - number)
             gap = 1.0 if missing else max(gap, 0.0)
             if book.digit[s, entry] == hole:
                 gap = 1.0 - missing
@@ -354,11 +367,10 @@ def _write_tables(
     for s in range(book.codes.size):
         digit = code_digit(queries.codes[i, book.codes[s]], book, s)
         unit, group = step * book.weight[p + s], book.group[p + s]
-        if upper and book.hashed[s]:
+        if book.hashed[s]:
             digit = TABLE  # equal low bits promise nothing
         for entry in range(TABLE):
             sums[group, entry] += unit * (book.digit[p + s, entry] != digit)
     for group in range(sums.shape[0]):
         for entry in range(TABLE):
-            steps = min(sums[group, entry], 255.0)
-            tables[group, entry] = np.uint8(np.int32(math.ceil(steps) if upper else steps))
+            tables[group, entry] = np.uint8(np.int32(math.ceil(min(sums[group, entry], 255.0))))

@@ -17,7 +17,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from ._bytes_tile import ENTRIES, PANEL, TABLE
-from ._jit import device, kernel
+from ._jit import inner, kernel
 from .rows import Rows
 
 Bytes = NDArray[np.uint8]
@@ -48,6 +48,7 @@ class Book(NamedTuple):
         group, stride: (p + q,) the byte that a digit is part of, and its place value there.
         digit: (p + q, TABLE) the digit that stands behind each entry of the table.
         low, high: (p, TABLE) lowest and highest number of the bin behind each entry.
+        whole: Whether every distance is a whole number, so that no sum needs a margin.
     """
 
     numbers: Counts
@@ -65,17 +66,19 @@ class Book(NamedTuple):
     digit: Bytes
     low: Numbers
     high: Numbers
+    whole: bool
 
 
 def encode(pool: Rows, weights: Numbers) -> tuple[Book, Bytes]:
     """The book, and the bytes as panels (panels, groups, PANEL); rows after the last are 0."""
     p = pool.numeric.shape[1]
     numbers, codes = np.flatnonzero(weights[:p]), np.flatnonzero(weights[p:])
-    holed = np.zeros((PARTS, len(numbers)), np.bool_)
+    found = np.zeros((PARTS, len(numbers)), np.bool_)
     largest = np.full((PARTS, 2, len(codes)), -1, np.int32)
-    _survey(pool.numeric, pool.codes, numbers, codes, holed, largest)
-    start, scale, digit_of, bins = _bins(pool.numeric, numbers, holed.any(axis=0))
-    hole = np.where(holed.any(axis=0), bins, ENTRIES)
+    _survey(pool.numeric, pool.codes, numbers, codes, found, largest)
+    holed = np.asarray(found.any(axis=0))
+    start, scale, digit_of, bins = _bins(pool.numeric, numbers, holed)
+    hole = np.where(holed, bins, ENTRIES)
     base = 1 * (largest[:, 1].max(axis=0) == 1)
     levels = largest[:, 0].max(axis=0).astype(np.int64) + 1 + base
     hashed = levels > ENTRIES
@@ -85,9 +88,10 @@ def encode(pool: Rows, weights: Numbers) -> tuple[Book, Bytes]:
     entry = np.arange(TABLE) % ENTRIES
     digit = (entry // stride[:, np.newaxis] % digits[:, np.newaxis]).astype(np.uint8)
     nothing = np.empty((len(numbers), 0))
+    weight = np.concatenate((weights[:p][numbers], weights[p:][codes]))
     book = Book(
         numbers=numbers,
-        weight=np.concatenate((weights[:p][numbers], weights[p:][codes])),
+        weight=weight,
         start=start,
         scale=scale,
         digit_of=digit_of,
@@ -101,6 +105,7 @@ def encode(pool: Rows, weights: Numbers) -> tuple[Book, Bytes]:
         digit=digit,
         low=nothing,
         high=nothing,
+        whole=len(numbers) == 0 and bool((weight == np.floor(weight)).all()),
     )
     panels = _aligned((-(-len(pool) // PANEL), group.max(initial=0) + 1, PANEL))
     low = np.full((PARTS, len(numbers), ENTRIES), np.inf)
@@ -157,11 +162,9 @@ def _shared(digits: Counts) -> tuple[Counts, Counts]:
     group, stride = np.zeros(len(digits), np.int64), np.ones(len(digits), np.int64)
     room: list[int] = []
     for s in np.argsort(-digits, kind="stable"):
-        for g, free in enumerate(room):
-            if free * digits[s] <= ENTRIES:
-                break
-        else:
-            g = len(room)
+        fitting = (g for g, used in enumerate(room) if used * digits[s] <= ENTRIES)
+        g = next(fitting, len(room))
+        if g == len(room):
             room.append(1)
         group[s], stride[s] = g, room[g]
         room[g] *= int(digits[s])
@@ -199,7 +202,7 @@ def _count_cells(sample: Numbers, start: Numbers, scale: Numbers, counts: Counts
                 counts[s, _cell(number, start[s], scale[s])] += 1
 
 
-@device
+@inner
 def _cell(number: float, start: float, scale: float) -> int:
     return int(min(max((number - start) * scale, 0.0), CELLS - 1.0))
 
@@ -230,10 +233,10 @@ def _write_bytes(
                 panels[panel, book.group[p + s], lane] += np.uint8(digit * book.stride[p + s])
 
 
-@device
+@inner
 def code_digit(code: int, book: Book, s: int) -> int:
     """Digit of a code in categorical place s; NO_DIGIT if no row of the pool can have it."""
-    digit = np.int64(code) + book.base[s]
+    digit: int = np.int64(code) + book.base[s]
     if book.hashed[s]:
         return digit & (ENTRIES - 1)
     return digit if 0 <= digit < book.levels[s] else NO_DIGIT

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._bytes_tile import gap_or_hole, where_differ
-from ._jit import device
+from ._jit import inner
 from ._simd import add, load, multiply, splat, total
 
 
@@ -25,13 +25,13 @@ class Table(NamedTuple):
     weights: NDArray[np.float64]
 
 
-@device
+@inner
 def rounding_of(rows: Table) -> float:
     """A factor that covers the rounding of any two sums over the columns."""
     return 1.0 + (rows.weights.size + 8) * 2.0**-50
 
 
-@device
+@inner
 def rough_distance(queries: Table, i: int, pool: Table, j: int) -> float:
     """The distance, but for the rounding of a sum in another order."""
     p, q, weights = queries.numeric.shape[1], queries.codes.shape[1], pool.weights
@@ -46,10 +46,11 @@ def rough_distance(queries: Table, i: int, pool: Table, j: int) -> float:
         rest += weights[c] * _gap(queries.numeric[i, c], pool.numeric[j, c])
     for c in range(q & ~7, q):
         rest += weights[p + c] * (queries.codes[i, c] != pool.codes[j, c])
-    return rest + total(sums)
+    distance: float = rest + total(sums)
+    return distance
 
 
-@device
+@inner
 def distance_of(queries: Table, i: int, pool: Table, j: int) -> float:
     """The distance, to the bit."""
     p = queries.numeric.shape[1]
@@ -61,7 +62,7 @@ def distance_of(queries: Table, i: int, pool: Table, j: int) -> float:
     return numbers + differing
 
 
-@device
+@inner
 def _gap(a: float, b: float) -> float:
     gap = abs(a - b)
     if math.isnan(gap):
@@ -69,7 +70,7 @@ def _gap(a: float, b: float) -> float:
     return gap
 
 
-@device
+@inner
 def insert(
     d: float,
     j: int,
