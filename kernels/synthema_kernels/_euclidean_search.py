@@ -19,7 +19,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from ._jit import device, inlined, inner, kernel
-from ._panels import AXES, PANEL, Floats, Integers, Singles
+from ._panels import PANEL, Floats, Integers, Singles
 from ._simd import (
     bits_eq,
     bits_ge,

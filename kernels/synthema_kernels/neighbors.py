@@ -3,7 +3,8 @@
 A verb checks its arguments, drops columns without weight, collapses copies (`_copies`) and asks an
 engine. An engine answers `find` and `count` exactly, by any bound it likes:
 
-- `_gower_words`: sums of gaps, on any processor;
+- `_gower_bytes`: sums of gaps, where a vector instruction looks bytes up in a table;
+- `_gower_words`: the same on any other processor;
 - `_euclidean`: sums of squares, dense or pruned.
 
 An engine decides how long a search takes, never what it finds: all are held to `reference`.
@@ -12,7 +13,8 @@ An engine decides how long a search takes, never what it finds: all are held to 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _euclidean, _gower_groups, _gower_words
+from . import _euclidean, _gower_bytes, _gower_groups, _gower_words
+from ._bytes_tile import HAS_BYTES
 from ._copies import distinct, spread
 from .contract import (
     Engine,
@@ -276,5 +278,5 @@ def _weighing(
 
 def _engine(metric: Metric) -> Engine:
     """The fastest engine that this processor has for a metric."""
-    engine: Engine = _euclidean if metric == "sqeuclidean" else _gower_words
-    return engine
+    engine: Engine = _gower_bytes if HAS_BYTES else _gower_words
+    return _euclidean if metric == "sqeuclidean" else engine
