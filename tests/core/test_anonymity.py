@@ -27,7 +27,20 @@ FOUR = pl.DataFrame(
 THREE = pl.DataFrame(
     {
         "zip": ["1305*"] * 4 + ["1485*"] * 4 + ["1306*"] * 4,
-        "condition": ["heart", "viral", "cancer", "cancer", "cancer", "heart", "viral", "viral", "heart", "viral", "cancer", "cancer"],
+        "condition": [
+            "heart",
+            "viral",
+            "cancer",
+            "cancer",
+            "cancer",
+            "heart",
+            "viral",
+            "viral",
+            "heart",
+            "viral",
+            "cancer",
+            "cancer",
+        ],
     }
 )
 # Li, Li & Venkatasubramanian (2007), section 4.2: incomes 3k to 11k
