@@ -15,7 +15,7 @@ from synthema_core.errors import SynthemaError
 from synthema_core.intervals import NotMeasured
 from synthema_core.schema import Schema
 
-# Machanavajjhala et al. (2007), figures 1 and 2: inpatients, 4-anonymous; and 3-diverse, figure 3
+# Machanavajjhala et al. (2007), figures 1 and 2: inpatients, k = 4; and l = 3, figure 3
 FOUR = pl.DataFrame(
     {
         "zip": ["130**"] * 4 + ["1485*"] * 4 + ["130**"] * 4,
@@ -47,7 +47,7 @@ THREE = pl.DataFrame(
 INCOMES = [3, 4, 5, 6, 7, 8, 9, 10, 11]
 
 
-def test_four_anonymous_inpatients():
+def test_inpatients_in_classes_of_four():
     found = anonymity(FOUR, quasi_identifiers=["zip", "age"], secrets=["condition"])
     assert (found.classes.k, found.classes.n_classes, found.n) == (4, 3, 12)
     assert found.classes.below.value == 1.0  # of the default k = 5
