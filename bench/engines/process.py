@@ -60,7 +60,8 @@ def affordable(fit, search, n, patience, longest):
     if built + seconds * n / queries <= longest:
         return n
     queries = min(n, max(1, int(patience * queries / seconds)))
-    if longest > patience:  # ask again: FAISS turns quick at some thousand queries
+    if longest > patience:  # a strong one is asked again: FAISS has another way from 128,000 / d on
+        queries = max(queries, n // 8)
         seconds = timed(search, fitted, slice(0, queries))[0]
         if built + seconds * n / queries <= longest:
             return n
