@@ -4,8 +4,8 @@ Runs in a rival's own environment, so it imports NumPy and that rival alone. Pri
 version, wall and CPU seconds of every run, peak memory over the loaded data and of the whole
 process, and the distance of the first queries to their closest row.
 
-First the engine is warmed up on more and more queries until half a second is spent; from that
-comes how many it can be given. Then it runs several times on these.
+First the engine is warmed up on more and more queries until a fraction of a second is spent; from
+that comes how many it can be given. Then it runs several times on these.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-ENOUGH = 0.5  # seconds of warming up
+ENOUGH = 0.3  # seconds of warming up
 FIRST = 1_000  # queries whose distances are compared
 MOST_RUNS = 25
 
@@ -60,7 +60,8 @@ def affordable(fit, search, n, patience, longest):
     if built + seconds * n / queries <= longest:
         return n
     queries = min(n, max(1, int(patience * queries / seconds)))
-    if longest > patience:  # ask again: FAISS turns quick at some thousand queries
+    if longest > patience:  # a strong one is asked again: FAISS has another way from 128,000 / d on
+        queries = max(queries, n // 8)
         seconds = timed(search, fitted, slice(0, queries))[0]
         if built + seconds * n / queries <= longest:
             return n
