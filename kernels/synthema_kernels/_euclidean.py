@@ -105,20 +105,19 @@ def _run(
                 within,
             )
         return
-    seen = np.zeros(1, np.int64)
     task = Task(
-        weights,
-        frame.holed,
-        frame.unit,
-        _blur(frame.columns.size),
-        0.0,
-        False,
-        own,
-        radii,
-        index,
-        distance,
-        within,
-        seen,
+        weights=weights,
+        holed=frame.holed,
+        unit=frame.unit,
+        blur=_blur(frame.columns.size),
+        grain=0.0,
+        prune=False,
+        own=own,
+        radius=radii,
+        index=index,
+        distance=distance,
+        count=within,
+        seen=np.zeros(1, np.int64),
     )
     whole = HAS_VNNI and frame.columns.size <= WIDEST
     if not whole:

@@ -19,7 +19,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from ._jit import device, inlined, inner, kernel
-from ._panels import AXES, PANEL, Floats, Integers, Singles
+from ._panels import PANEL, Floats, Integers, Singles
 from ._simd import (
     bits_eq,
     bits_ge,
@@ -382,7 +382,13 @@ def _tally(
 
 @inlined
 def _measured(
-    queries: Floats, i: int, pool: Floats, j: int, weights: Floats, holed: bool, worst: float
+    queries: Floats,
+    i: int,
+    pool: Floats,
+    j: int,
+    weights: Floats,
+    holed: bool,  # noqa: FBT001  (compiled)
+    worst: float,
 ) -> float:
     """Distance as defined; infinity, or a part of it, where it exceeds `worst`."""
     p = queries.shape[1]
