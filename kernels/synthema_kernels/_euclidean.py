@@ -114,9 +114,9 @@ def _run(
         prune=False,
         own=own,
         radius=radii,
-        index=index,
+        nearest=index,
         distance=distance,
-        count=within,
+        counted=within,
         seen=np.zeros(1, np.int64),
     )
     whole = HAS_VNNI and frame.columns.size <= WIDEST
@@ -162,7 +162,7 @@ def _trial(
     whole: bool,
 ) -> float:
     """Share of the pairs that a pruned search scores, by a sample of the queries."""
-    n, m, k = len(queries), held.order.size, task.index.shape[1]
+    n, m, k = len(queries), held.order.size, task.nearest.shape[1]
     sample = np.ascontiguousarray(queries.numeric[:: max(1, n // TRIAL)])
     sample.flags.writeable = False
     rows = np.arange(n)[:: max(1, n // TRIAL)]
@@ -174,9 +174,9 @@ def _trial(
         prune=True,
         own=False,
         radius=task.radius[rows] if task.radius.size else task.radius,
-        index=np.full((rows.size, k), -1, np.int64),
+        nearest=np.full((rows.size, k), -1, np.int64),
         distance=np.full((rows.size, k), np.inf),
-        count=np.zeros(rows.size, np.int64),
+        counted=np.zeros(rows.size, np.int64),
         seen=seen,
     )
     _search(asked, held, task, rows.size, m * sample.shape[1])
@@ -195,7 +195,7 @@ def _search(asked: Asked, held: Held, task: Task, n: int, work_per_query: float)
 
 
 def _held(
-    pool: Rows, frame: Frame, axes: Singles, depth: int, *, whole: bool
+    pool: Floats, frame: Frame, axes: Singles, depth: int, *, whole: bool
 ) -> tuple[Held, tuple[float, float]]:
     """The pool in panels, the length of its longest row, and what rounding moved a row at most."""
     m = len(pool)
@@ -224,7 +224,7 @@ def _no_boxes(groups: int, depth: int) -> Singles:
 def _blur(width: int) -> float:
     """What float32 may add to a distance along the axes, in steps: a bound, far from reached."""
     length = REACH * width**0.5
-    return (width + 8) * 2.0**-23 * length * AXES**0.5
+    return float((width + 8) * 2.0**-23 * length * AXES**0.5)
 
 
 def _asked(
@@ -248,6 +248,6 @@ def _asked(
         128.0 * code.total if whole else np.zeros(order.size),
         code.error + reach,
         np.ones(order.size) if whole else rounding + 1.0,
-        code.pure,
+        code.pure & frame.complete,
         points,
     )

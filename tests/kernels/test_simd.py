@@ -207,7 +207,7 @@ def test_vectors_of_two_types_do_not_mix():
     def run(a, b):
         return total(add(load(a, 0, 8), load(b, 0, 8)))
 
-    with pytest.raises(Exception, match="No implementation|[Ii]nvalid"):
+    with pytest.raises(Exception, match=r"No implementation|[Ii]nvalid"):
         run(np.zeros(8, np.int32), np.zeros(8, np.uint32))
 
 
