@@ -11,6 +11,8 @@ A sample of the queries is searched the pruned way. It is used for all if that s
 WORTHWHILE of the pairs. Either way finds the same rows: the choice decides the time.
 """
 
+from functools import partial
+
 import numpy as np
 from numba import get_num_threads
 from numpy.typing import NDArray
@@ -21,7 +23,6 @@ from ._panels import (
     AXES,
     PANEL,
     REACH,
-    Coded,
     Frame,
     Singles,
     boxes,
@@ -40,6 +41,8 @@ Integers = NDArray[np.int64]
 
 WORTHWHILE = 0.5  # of the pairs: a pruned search that scores more costs more than a dense one
 SMALL = 2**18  # pairs times columns: below, a filter costs more than it saves
+FEW = 4096  # pool rows that show whether boxes rule out anything
+HOPELESS = 0.9  # of the pairs among so few
 TRIAL = 256  # queries that decide
 LARGE = 2**27  # pairs times columns: below, no pruning can pay for its preparation
 WORK_PER_CALL = (
@@ -102,46 +105,82 @@ def _run(
                 within,
             )
         return
-    seen = np.zeros(1, np.int64)
     task = Task(
-        weights,
-        frame.holed,
-        frame.unit,
-        _blur(frame.columns.size),
-        0.0,
-        False,
-        own,
-        radii,
-        index,
-        distance,
-        within,
-        seen,
+        weights=weights,
+        holed=frame.holed,
+        unit=frame.unit,
+        blur=_blur(frame.columns.size),
+        grain=0.0,
+        prune=False,
+        own=own,
+        radius=radii,
+        nearest=index,
+        distance=distance,
+        counted=within,
+        seen=np.zeros(1, np.int64),
     )
     whole = HAS_VNNI and frame.columns.size <= WIDEST
     if not whole:
         task = task._replace(grain=2.0**-22)
-    axes, depth = np.empty((0, 0), np.float32), 0
-    if work >= LARGE:
+    at_once = partial(_asked, queries.numeric, frame=frame, whole=whole)
+    if work >= LARGE and _promising(queries, pool, frame, task, whole=whole):
         axes, depth = directions(pool.numeric, frame)
-    held, farthest, reach = _held(pool, frame, axes, depth, whole=whole)
-    order, points = np.arange(n), np.empty((n, AXES), np.float32)
-    share = 1.0
-    if depth:
-        some = np.arange(0, n, max(1, n // TRIAL))
-        points[some] = turned(queries.numeric[some], frame, axes)
-        some = some[ordered(points[some], depth, BLOCK)]
-        trial = _asked(queries, some, frame, points, farthest, reach, whole=whole)
-        _search(trial, held, task._replace(prune=True), some.size, m * p)
-        share = seen[0] * PANEL / (some.size * m)
-        index[some], distance[some] = -1, np.inf
-        if within.size:
-            within[some] = 0
-    if share < WORTHWHILE:
-        task = task._replace(prune=True)
-        points = turned(queries.numeric, frame, axes)
-        order = ordered(points, depth, BLOCK)
-    asked = _asked(queries, order, frame, points, farthest, reach, whole=whole)
-    _search(asked, held, task, n, share * m * p)
+        held, limits = _held(pool.numeric, frame, axes, depth, whole=whole)
+        share = _trial(queries, held, limits, frame, task, axes, whole=whole)
+        if share < WORTHWHILE:
+            points = turned(queries.numeric, frame, axes)
+            order = ordered(points, depth, BLOCK)
+            asked = at_once(order, points=points, limits=limits)
+            _search(asked, held, task._replace(prune=True), n, share * m * p)
+            return
+    held, limits = _held(pool.numeric, frame, np.empty((0, 0), np.float32), 0, whole=whole)
+    asked = at_once(np.arange(n), points=np.empty((0, AXES), np.float32), limits=limits)
+    _search(asked, held, task, n, m * p)
+
+
+def _promising(queries: Rows, pool: Rows, frame: Frame, task: Task, *, whole: bool) -> bool:
+    """Whether boxes rule out anything among a few rows: if not, they do not among many."""
+    m = len(pool)
+    if m <= 2 * FEW:
+        return True
+    few = np.ascontiguousarray(pool.numeric[:: m // FEW])
+    few.flags.writeable = False  # one type for the compiler
+    axes, depth = directions(few, frame)
+    held, limits = _held(few, frame, axes, depth, whole=whole)
+    task = task._replace(own=False)
+    return _trial(queries, held, limits, frame, task, axes, whole=whole) < HOPELESS
+
+
+def _trial(
+    queries: Rows,
+    held: Held,
+    limits: tuple[float, float],
+    frame: Frame,
+    task: Task,
+    axes: Singles,
+    *,
+    whole: bool,
+) -> float:
+    """Share of the pairs that a pruned search scores, by a sample of the queries."""
+    n, m, k = len(queries), held.order.size, task.nearest.shape[1]
+    sample = np.ascontiguousarray(queries.numeric[:: max(1, n // TRIAL)])
+    sample.flags.writeable = False
+    rows = np.arange(n)[:: max(1, n // TRIAL)]
+    points = turned(sample, frame, axes)
+    order = ordered(points, held.low.shape[1], BLOCK)
+    asked = _asked(sample, order, frame=frame, points=points, limits=limits, whole=whole)
+    seen = np.zeros(1, np.int64)
+    task = task._replace(
+        prune=True,
+        own=False,
+        radius=task.radius[rows] if task.radius.size else task.radius,
+        nearest=np.full((rows.size, k), -1, np.int64),
+        distance=np.full((rows.size, k), np.inf),
+        counted=np.zeros(rows.size, np.int64),
+        seen=seen,
+    )
+    _search(asked, held, task, rows.size, m * sample.shape[1])
+    return float(seen[0]) * PANEL / (rows.size * m)
 
 
 def _part(work_per_query: float) -> int:
@@ -156,8 +195,8 @@ def _search(asked: Asked, held: Held, task: Task, n: int, work_per_query: float)
 
 
 def _held(
-    pool: Rows, frame: Frame, axes: Singles, depth: int, *, whole: bool
-) -> tuple[Held, float, float]:
+    pool: Floats, frame: Frame, axes: Singles, depth: int, *, whole: bool
+) -> tuple[Held, tuple[float, float]]:
     """The pool in panels, the length of its longest row, and what rounding moved a row at most."""
     m = len(pool)
     order = np.arange(m)
@@ -166,16 +205,16 @@ def _held(
     low, high = _no_boxes(groups, depth), _no_boxes(groups, depth)
     low16, high16 = _no_boxes(-(-groups // 16), depth), _no_boxes(-(-groups // 16), depth)
     if depth:
-        points = turned(pool.numeric, frame, axes)
+        points = turned(pool, frame, axes)
         order = ordered(points, depth, PANEL)
         boxes(points, order, low, high, low16, high16)
-    code = coded(pool.numeric, order, frame, PANEL, whole=whole)
+    code = coded(pool, order, frame, PANEL, whole=whole)
     half = np.full(panels * PANEL, PADDING if whole else -1e30, np.int32 if whole else np.float32)
     half[:m] = -np.floor(code.norm[:m] / 2) if whole else -code.norm[:m] / 2
     bits = np.packbits(code.pure.reshape(-1, PANEL), axis=1, bitorder="little")
     pure = bits.view(f"i{PANEL // 8}")[:, 0].astype(np.int64)
-    held = Held(pool.numeric, order, code.cells, half, pure, low, high, low16, high16)
-    return held, float(code.norm.max()) ** 0.5, float(code.error.max())
+    held = Held(pool, order, code.cells, half, pure, low, high, low16, high16)
+    return held, (float(code.norm.max()) ** 0.5, float(code.error.max()))
 
 
 def _no_boxes(groups: int, depth: int) -> Singles:
@@ -185,30 +224,30 @@ def _no_boxes(groups: int, depth: int) -> Singles:
 def _blur(width: int) -> float:
     """What float32 may add to a distance along the axes, in steps: a bound, far from reached."""
     length = REACH * width**0.5
-    return (width + 8) * 2.0**-23 * length * AXES**0.5
+    return float((width + 8) * 2.0**-23 * length * AXES**0.5)
 
 
 def _asked(
-    queries: Rows,
+    queries: Floats,
     order: Integers,
+    *,
     frame: Frame,
     points: Singles,
-    farthest: float,
-    reach: float,
-    *,
+    limits: tuple[float, float],
     whole: bool,
 ) -> Asked:
-    code: Coded = coded(queries.numeric, order, frame, 1, whole=whole)
+    farthest, reach = limits
+    code = coded(queries, order, frame, 1, whole=whole)
     length = np.sqrt(code.norm)
     rounding = (frame.columns.size + 4) * 2.0**-23 * (length + farthest) * farthest
     return Asked(
-        queries.numeric,
+        queries,
         order,
         code.cells,
         code.norm,
         128.0 * code.total if whole else np.zeros(order.size),
         code.error + reach,
         np.ones(order.size) if whole else rounding + 1.0,
-        code.pure,
+        code.pure & frame.complete,
         points,
     )

@@ -1,4 +1,4 @@
-"""The same answers as `_euclidean_search` by measuring every pair: for small jobs, and as Python."""
+"""The answers of `_euclidean_search` by measuring every pair: for small jobs, and as Python."""
 
 import math
 

@@ -115,9 +115,9 @@ class Task(NamedTuple):
         prune: Skip what the boxes rule out.
         own: Leave out the pool row with the number of the query.
         radius: (n,) count what is as close; empty: find neighbors.
-        index: (n, k) neighbors.
+        nearest: (n, k) neighbors.
         distance: (n, k) their distances.
-        count: (n,) rows within the radius.
+        counted: (n,) rows within the radius.
         seen: (1,) how often a panel was scored for a query.
     """
 
@@ -129,9 +129,9 @@ class Task(NamedTuple):
     prune: bool
     own: bool
     radius: Floats
-    index: Integers
+    nearest: Integers
     distance: Floats
-    count: Integers
+    counted: Integers
     seen: Integers
 
 
@@ -307,7 +307,7 @@ def _tile(
         s1 = dot_step(s1, row, splat(query[at1 + k], PANEL))
         s2 = dot_step(s2, row, splat(query[at2 + k], PANEL))
         s3 = dot_step(s3, row, splat(query[at3 + k], PANEL))
-    hit = bits_ge(peaks(s0, 16), splat(desk.limit[w0], 16))
+    hit: int = bits_ge(peaks(s0, 16), splat(desk.limit[w0], 16))
     hit |= bits_ge(peaks(s1, 16), splat(desk.limit[w1], 16)) << 16
     hit |= bits_ge(peaks(s2, 16), splat(desk.limit[w2], 16)) << 32
     hit |= bits_ge(peaks(s3, 16), splat(desk.limit[w3], 16)) << 48
@@ -340,16 +340,16 @@ def _offer(
             continue
         worst = task.distance[query, k - 1]
         d = _measured(asked.rows, query, held.rows, row, task.weights, task.holed, worst)
-        if d < worst or (d == worst and row < task.index[query, k - 1]):
+        if d < worst or (d == worst and row < task.nearest[query, k - 1]):
             place = k - 1
             while place > 0 and (
                 d < task.distance[query, place - 1]
-                or (d == task.distance[query, place - 1] and row < task.index[query, place - 1])
+                or (d == task.distance[query, place - 1] and row < task.nearest[query, place - 1])
             ):
                 task.distance[query, place] = task.distance[query, place - 1]
-                task.index[query, place] = task.index[query, place - 1]
+                task.nearest[query, place] = task.nearest[query, place - 1]
                 place -= 1
-            task.distance[query, place], task.index[query, place] = d, row
+            task.distance[query, place], task.nearest[query, place] = d, row
             _raise(asked, task, desk, q, w)
             left &= bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
 
@@ -371,18 +371,24 @@ def _tally(
             desk.sure[0] = max(value, LOWEST)
             inside = left & held.pure[panel]
             inside &= bits_ge(load(desk.scores, at, PANEL), splat(desk.sure[0], PANEL))
-            task.count[query] += count_bits(inside)
+            task.counted[query] += count_bits(inside)
             left &= ~inside
     while left != 0:
         row = held.order[panel * PANEL + lowest_bit(left)]
         left &= left - 1
         d = _measured(asked.rows, query, held.rows, row, task.weights, task.holed, within)
-        task.count[query] += d <= within
+        task.counted[query] += d <= within
 
 
 @inlined
 def _measured(
-    queries: Floats, i: int, pool: Floats, j: int, weights: Floats, holed: bool, worst: float
+    queries: Floats,
+    i: int,
+    pool: Floats,
+    j: int,
+    weights: Floats,
+    holed: bool,  # noqa: FBT001  (compiled)
+    worst: float,
 ) -> float:
     """Distance as defined; infinity, or a part of it, where it exceeds `worst`."""
     p = queries.shape[1]

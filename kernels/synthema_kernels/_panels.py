@@ -67,6 +67,7 @@ class Frame(NamedTuple):
         hole: (c,) the number that stands for a missing one.
         unit: Distance of one step of a coordinate.
         holed: Some number is missing.
+        complete: Every column of positive weight takes part.
     """
 
     columns: Integers
@@ -77,6 +78,7 @@ class Frame(NamedTuple):
     hole: Floats
     unit: float
     holed: bool
+    complete: bool
 
 
 class Coded(NamedTuple):
@@ -127,9 +129,10 @@ def framed(queries: Floats, pool: Floats, weights: Floats) -> Frame:
     )
     chosen = [x[columns] for x in (low, high, middle, root, hole)]
     low, high, middle, root, hole = chosen
+    complete = columns.size == np.count_nonzero(weights)
     unit = float(((high - low) * root).max(initial=0.0)) / (2 * REACH)
     scale = root / unit if columns.size else root
-    return Frame(columns, low, high, middle, scale, hole, unit, bool(holed.any()))
+    return Frame(columns, low, high, middle, scale, hole, unit, bool(holed.any()), complete)
 
 
 def coded(rows: Floats, order: Integers, frame: Frame, lanes: int, *, whole: bool) -> Coded:
@@ -145,7 +148,7 @@ def coded(rows: Floats, order: Integers, frame: Frame, lanes: int, *, whole: boo
     group = 4 if whole else 1
     panels = -(-order.size // lanes)
     steps = -(-frame.columns.size // group)
-    cells = np.zeros(panels * steps * lanes, np.int32 if whole else np.float32)
+    cells: NDArray[Any] = np.zeros(panels * steps * lanes, np.int32 if whole else np.float32)
     size = panels * lanes
     norm, sums, error = np.zeros(size), np.zeros(size), np.zeros(size)
     pure = np.zeros(size, np.bool_)
@@ -254,11 +257,12 @@ def _code_floats(
                 near = min(max(x, low[c]), high[c])
                 pure &= near == x
                 z = (near - middle[c]) * scale[c]
-                single = np.float32(z)
-                norm += np.float64(single) * single
-                away += single
-                error += (z - single) * (z - single)
-                cells[(panel * width + c) * lanes + lane] = single
+                cell = (panel * width + c) * lanes + lane
+                cells[cell] = z
+                r = float(cells[cell])
+                norm += r * r
+                away += r
+                error += (z - r) * (z - r)
             norms[row], sums[row], pures[row] = norm, away, pure
             errors[row] = math.sqrt(error) * (1.0 + 1e-9) + 1e-11 * width
 
@@ -429,7 +433,7 @@ def _select(keys: Integers, spare: Integers, low: int, high: int, rank: int) -> 
         left, right = low, high - 1
         for a in range(low, high):  # without a branch: nobody can predict it
             key = keys[a]
-            less = np.int64(key < pivot)
+            less = int(key < pivot)
             spare[left], spare[right] = key, key
             left += less
             right -= 1 - less
