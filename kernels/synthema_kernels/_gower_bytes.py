@@ -21,7 +21,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from ._bytes_tile import LANES, PANEL, QUERIES, TABLE, VECTORS, fetch, near
+from ._bytes_tile import HAS_BYTES, LANES, PANEL, QUERIES, TABLE, VECTORS, fetch, near
 from ._gower_codes import Book, Bytes, Numbers, code_digit, encode
 from ._gower_rows import Table, distance_of, insert, rough_distance, rounding_of
 from ._jit import device, inner, kernel
@@ -40,7 +40,17 @@ FINEST = 2.0**40  # steps a unit
 STALE = 0.8  # of STEPS in use: below, finer tables pay
 CROWD = 16  # rows near in a tile from which upper bounds pay
 NOT_IN_POOL = (-1, 0)  # of a query: its own row is number first + i * step
+MOST_NUMBERS = 48  # numeric columns that leave each enough of the steps
 PAIRS_PER_CALL = 2**32  # about a second: a compiled call cannot be interrupted
+
+
+def suits(weights: Numbers, p: int) -> bool:
+    """Whether this engine runs here and is fast for p numeric columns and the codes after them.
+
+    What a look-up rounds down is lost, so with many numeric columns, which share the steps, too
+    many rows have to be measured.
+    """
+    return HAS_BYTES and int(np.count_nonzero(weights[:p])) <= MOST_NUMBERS
 
 
 def find(queries: Rows, pool: Rows, weights: Numbers, k: int, *, exclude_self: bool) -> Neighbors:
