@@ -8,8 +8,9 @@ The map, in reading order:
   `nearest_groups` does so in several groups of columns, `count_within(queries, pool, radius)`
   counts the rows that are that close, `merge` joins the answers of two parts of a pool.
 - `_copies`: rows that repeat are searched once.
-- `_gower_words`, `_gower_groups`: the engines; `_words` the bound that lets them leave most rows
-  unmeasured.
+- `_gower_bytes` and `_gower_words`, `_gower_groups`, `_euclidean`: the engines behind the verbs, each
+  with the bound that lets it leave most rows unmeasured.
+- `_simd`: vectors inside compiled code.
 - `reference`: the slow NumPy twin of every public kernel. It is the definition.
 - `_jit`: the Numba flags.
 - `device`: the same `nearest` in JAX, for accelerators and meshes; not loaded from here.
