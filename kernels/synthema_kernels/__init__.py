@@ -8,7 +8,7 @@ The map, in reading order:
   `nearest_groups` does so in several groups of columns, `count_within(queries, pool, radius)`
   counts the rows that are that close, `merge` joins the answers of two parts of a pool.
 - `_copies`: rows that repeat are searched once.
-- `_gower_bytes` and `_gower_words`, `_gower_groups`, `_euclidean`: the engines behind the verbs, each
+- `_gower_bytes`, `_gower_words`, `_gower_groups`, `_euclidean`: the engines behind the verbs, each
   with the bound that lets it leave most rows unmeasured.
 - `_simd`: vectors inside compiled code.
 - `reference`: the slow NumPy twin of every public kernel. It is the definition.

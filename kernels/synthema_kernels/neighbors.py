@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _euclidean, _gower_bytes, _gower_groups, _gower_words
-from ._bytes_tile import HAS_BYTES
 from ._copies import distinct, spread
 from .contract import (
     Engine,
@@ -198,7 +197,8 @@ def count_within(
         radii = np.nextafter(radii, -np.inf)  # below 0 for 0: nothing is closer
     if m == 0 or n == 0:
         return np.zeros(n, np.int64)
-    count = _engine(metric).count(*_weighing(queries, pool, weight), radii)
+    queries, pool, weight = _weighing(queries, pool, weight)
+    count = _engine(metric, queries, weight).count(queries, pool, weight, radii)
     if exclude_self:  # it was counted: it is at distance 0
         count -= radii >= 0
     return count
@@ -246,12 +246,13 @@ def _nearest(
 ) -> Neighbors:
     """Copies collapsed, searched by an engine, and spread again."""
     queries, pool, weight = _weighing(queries, pool, weight)
+    engine = _engine(metric, queries, weight)
     theirs = distinct(pool)
     ours = theirs if queries is pool else distinct(queries)
     if theirs is None and (ours is None or exclude_self):
-        return _engine(metric).find(queries, pool, weight, k, exclude_self=exclude_self)
+        return engine.find(queries, pool, weight, k, exclude_self=exclude_self)
     most = len(pool) if theirs is None else len(theirs.rows)
-    found = _engine(metric).find(
+    found = engine.find(
         queries if ours is None else ours.rows,
         pool if theirs is None else theirs.rows,
         weight,
@@ -276,7 +277,8 @@ def _weighing(
     return kept, theirs, weight[weight > 0]
 
 
-def _engine(metric: Metric) -> Engine:
-    """The fastest engine that this processor has for a metric."""
-    engine: Engine = _gower_bytes if HAS_BYTES else _gower_words
-    return _euclidean if metric == "sqeuclidean" else engine
+def _engine(metric: Metric, queries: Rows, weight: NDArray[np.float64]) -> Engine:
+    """The fastest engine that this processor has for a metric and these columns."""
+    if metric == "sqeuclidean":
+        return _euclidean
+    return _gower_bytes if _gower_bytes.suits(weight, queries.numeric.shape[1]) else _gower_words
