@@ -45,7 +45,7 @@ FEW = 4096  # pool rows that show whether boxes rule out anything
 HOPELESS = 0.9  # of the pairs among so few
 LEAST_SHARE = 2.0**-6  # of the pairs: what the boxes themselves cost
 TRIAL = 256  # queries that decide
-LARGE = 2**27  # pairs times columns: below, no pruning can pay for its preparation
+LARGE = 2**32  # pairs times columns: below, no pruning pays for its preparation
 WORK_PER_CALL = (
     2.0**38
 )  # pairs times columns, below a second: a compiled call cannot be interrupted
