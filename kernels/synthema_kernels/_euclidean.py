@@ -43,8 +43,9 @@ WORTHWHILE = 0.5  # of the pairs: a pruned search that scores more costs more th
 SMALL = 2**18  # pairs times columns: below, a filter costs more than it saves
 FEW = 4096  # pool rows that show whether boxes rule out anything
 HOPELESS = 0.9  # of the pairs among so few
+LEAST_SHARE = 2.0**-6  # of the pairs: what the boxes themselves cost
 TRIAL = 256  # queries that decide
-LARGE = 2**27  # pairs times columns: below, no pruning can pay for its preparation
+LARGE = 2**32  # pairs times columns: below, no pruning pays for its preparation
 WORK_PER_CALL = (
     2.0**38
 )  # pairs times columns, below a second: a compiled call cannot be interrupted
@@ -131,7 +132,7 @@ def _run(
             points = turned(queries.numeric, frame, axes)
             order = ordered(points, depth, BLOCK)
             asked = at_once(order, points=points, limits=limits)
-            _search(asked, held, task._replace(prune=True), n, share * m * p)
+            _search(asked, held, task._replace(prune=True), n, max(share, LEAST_SHARE) * m * p)
             return
     held, limits = _held(pool.numeric, frame, np.empty((0, 0), np.float32), 0, whole=whole)
     asked = at_once(np.arange(n), points=np.empty((0, AXES), np.float32), limits=limits)

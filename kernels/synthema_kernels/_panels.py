@@ -282,7 +282,10 @@ def directions(pool: Floats, frame: Frame) -> tuple[Singles, int]:
     sample = np.where(np.isnan(sample), frame.hole, sample)
     placed = (np.clip(sample, frame.low, frame.high) - frame.middle) * frame.scale
     placed -= placed.mean(axis=0)
-    spread, vectors = np.linalg.eigh(placed.T @ placed)
+    if placed.shape[1] <= 64:  # the threads of a BLAS go on spinning after it, beside ours
+        spread, vectors = np.linalg.eigh(np.einsum("ij,ik->jk", placed, placed))
+    else:
+        spread, vectors = np.linalg.eigh(placed.T @ placed)
     width = spread.size
     share = np.cumsum(spread[::-1]) / max(spread.sum(), 1e-300)
     enough = max(8, 4 + int(np.searchsorted(share, 0.9)))
