@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from ..rules import broken
 from .famd import Famd
 
 if TYPE_CHECKING:
+    import os
     from pathlib import Path
 
     import polars as pl
@@ -260,7 +260,7 @@ class AvatarGenerator:
             )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the model: arrays and a JSON header, no pickle. The file holds the training rows."""
+        """Write arrays and a JSON header, no pickle: the training rows in other words."""
         from .avatar_file import write
 
         return write(self.model, path)

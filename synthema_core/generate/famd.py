@@ -92,7 +92,9 @@ class Famd:
         numbers = (standard[:, :p] * self.spread + self.mean).T
         weights = standard[:, p:] * np.sqrt(self.share) + self.share
         weights[:, self.share == 0] = -np.inf
-        return numbers, np.split(weights, np.cumsum(self.levels)[:-1], axis=1) if self.levels else []
+        return numbers, np.split(
+            weights, np.cumsum(self.levels)[:-1], axis=1
+        ) if self.levels else []
 
     def _standard(self, numbers: Floats, codes: Codes) -> Floats:
         """(n, p + levels) standard scores."""
