@@ -315,11 +315,13 @@ def _variables(encoder: Encoder, table: pl.DataFrame) -> tuple[Floats, NDArray[n
 def _largest(weight: Floats, rng: np.random.Generator) -> NDArray[np.int32]:
     """The level of the largest weight; a tie goes to the first."""
     del rng
-    return weight.argmax(axis=1).astype(np.int32)
+    level: NDArray[np.int32] = weight.argmax(axis=1).astype(np.int32)
+    return level
 
 
 def _drawn(weight: Floats, rng: np.random.Generator) -> NDArray[np.int32]:
     """A level in proportion to the weights; what is below 0 weighs nothing."""
     upto = np.cumsum(np.clip(weight, 0.0, None), axis=1)
     below = upto <= rng.random(len(upto))[:, None] * upto[:, -1:]
-    return below.sum(axis=1).astype(np.int32)
+    level: NDArray[np.int32] = below.sum(axis=1, dtype=np.int32)
+    return level
