@@ -221,7 +221,7 @@ class AvatarGenerator:
                     f"sample: {wrong.size} of {origin.size} avatars broke a rule in each of "
                     f"{attempt} attempts. Correct the rule, or choose another k."
                 )
-            if attempt >= ATTEMPTS:
+            if attempt > ATTEMPTS:
                 origin[wrong] = origin[rng.choice(good, wrong.size)]
             again, states = self._draw(origin[wrong], rng)
             met = ~broken(self.model.encoder.readable(states, again), rules).any(axis=1)

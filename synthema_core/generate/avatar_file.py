@@ -60,7 +60,8 @@ def read(path: str | os.PathLike[str]) -> AvatarModel:
     if not Path(path).is_file():
         raise ModelFileError(f"{where}: not found. Fit a model, or correct the path.")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # opened here: NumPy leaves a file open that it cannot read
+        with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ("header", *PROJECTION, *NEIGHBORS)}
         header = json.loads(arrays.pop("header").tobytes())
         if header["format"] != FORMAT:

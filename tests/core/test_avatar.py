@@ -12,7 +12,7 @@ from synthema_core.generate import AvatarGenerator, cohort
 from synthema_core.generate.avatar import _drawn, _variables, convex_weights
 from synthema_core.generate.famd import Famd
 from synthema_core.privacy.avatar import avatar_distances
-from synthema_core.rules import broken
+from synthema_core.rules import Condition, Excludes, broken
 from synthema_core.schema import Column, Schema
 from synthema_kernels import Rows, reference
 
@@ -207,13 +207,22 @@ def test_a_declared_level_that_nobody_has_is_never_given():
 
 
 def test_rules_that_nobody_meets_are_refused():
-    from synthema_core.rules import Condition, Excludes
-
     table, schema = letters(30)
-    never = Excludes(Condition("x", low=0), Condition("g", is_in=("a", "b")))
+    never = Excludes((Condition("x", low=0), Condition("g", is_in=("a", "b"))))
     schema = Schema(schema.columns, rules=(never,))
     with pytest.raises(RuleError, match="30 of 30 avatars broke a rule"):
         AvatarGenerator(k=5).fit(table, schema).sample(seed=0)
+
+
+def test_another_patient_stands_in_where_no_avatar_is_allowed():
+    """With one neighbor an avatar never changes: a refused one is refused for good."""
+    table, schema = letters(30)
+    rule = Excludes((Condition("x", low=5), Condition("g", is_in=("a",))))
+    schema = Schema(schema.columns, rules=(rule,))
+    drawn = AvatarGenerator(k=1).fit(table, schema).avatars(seed=0)
+    assert not broken(drawn.table, (rule,)).any()
+    assert drawn.table.height == 30
+    assert 0 < (drawn.origin != np.arange(30)).sum() < 30
 
 
 def test_errors_say_what_to_do():
