@@ -18,7 +18,7 @@ from .errors import SchemaError
 from .schema import Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -160,14 +160,40 @@ class Encoder:
 
     def table(self, codes: NDArray[np.int32], z: Floats) -> pl.DataFrame:
         """Undo `flow`: (q, n) codes and (p, n) points of the normal scale as a table."""
+        points = dict(zip(self.variables.numbers, z, strict=True))
+
+        def at(name: str, state: NDArray[np.int32], floats: Mapping[str, Floats]) -> Floats:
+            return self.numeric[name].number.values(state, points[name], floats)
+
+        return self._table(codes, z.shape[1], at)
+
+    def readable(self, codes: NDArray[np.int32], values: Floats) -> pl.DataFrame:
+        """(q, n) codes and (p, n) numbers as a table of values that could have been recorded.
+
+        Each number becomes the nearest that its column can hold: with its decimals, and at or below
+        the column that a rule puts above it. Where its state is not the free one it is ignored.
+        """
+        wanted = dict(zip(self.variables.numbers, values, strict=True))
+
+        def near(name: str, state: NDArray[np.int32], floats: Mapping[str, Floats]) -> Floats:
+            number = self.numeric[name].number
+            return number.values(state, number.cells(wanted[name], state, floats).z, floats)
+
+        return self._table(codes, values.shape[1], near)
+
+    def _table(
+        self,
+        codes: NDArray[np.int32],
+        n: int,
+        number: Callable[[str, NDArray[np.int32], Mapping[str, Floats]], Floats],
+    ) -> pl.DataFrame:
+        """The table of (q, n) codes, numbers read one column after the other."""
         variables = self.variables
         states = dict(zip(variables.discrete, codes, strict=True))
-        points = dict(zip(variables.numbers, z, strict=True))
-        n = codes.shape[1] if variables.discrete else z.shape[1]
+        n = codes.shape[1] if variables.discrete else n
         floats: dict[str, Floats] = {}
         for name in _targets_first(self.numeric):
-            state = states.get(name, np.zeros(n, np.int32))
-            floats[name] = self.numeric[name].number.values(state, points[name], floats)
+            floats[name] = number(name, states.get(name, np.zeros(n, np.int32)), floats)
         series = {n: c.levels.series(states[n], n) for n, c in self.discrete.items()}
         series |= {n: c.series(floats[n], n) for n, c in self.numeric.items()}
         return pl.DataFrame([series[name] for name in self.codecs])
