@@ -17,21 +17,11 @@ import numpy as np
 from numba import get_num_threads
 from numpy.typing import NDArray
 
+from ._euclidean_boxes import BLOCK, Asked, Held, Task
 from ._euclidean_scan import scan
-from ._euclidean_search import BLOCK, PADDING, Asked, Held, Task, search
-from ._panels import (
-    AXES,
-    PANEL,
-    REACH,
-    Frame,
-    Singles,
-    boxes,
-    coded,
-    directions,
-    framed,
-    ordered,
-    turned,
-)
+from ._euclidean_search import PADDING, search
+from ._order import AXES, boxes, directions, ordered, turned
+from ._panels import PANEL, REACH, Frame, Singles, coded, framed
 from ._simd import HAS_VECTORS, HAS_VNNI
 from .contract import Neighbors
 from .rows import Rows
@@ -50,7 +40,6 @@ WORK_PER_CALL = (
     2.0**38
 )  # pairs times columns, below a second: a compiled call cannot be interrupted
 WIDEST = 1000  # columns whose sums of bytes stay above PADDING
-FARTHEST = 1e300  # no two rows are: in place of infinity
 NO_COUNT, NO_RADIUS = np.empty(0, np.int64), np.empty(0)
 
 
@@ -69,7 +58,6 @@ def count(queries: Rows, pool: Rows, weights: Floats, radii: Floats) -> Integers
     n = len(queries)
     within = np.zeros(n, np.int64)
     nothing = np.empty((n, 0))
-    radii = np.minimum(radii, FARTHEST)
     _run(queries, pool, weights, radii, nothing.astype(np.int64), nothing, within, own=False)
     return within
 

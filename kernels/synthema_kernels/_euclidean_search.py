@@ -12,25 +12,32 @@ unless a score reaches its limit. Those rows are measured in float64 in the defi
 """
 
 import math
-from typing import Any, NamedTuple
 
 import numpy as np
 from numba import prange
-from numpy.typing import NDArray
 
+from ._euclidean_boxes import (
+    BLOCK,
+    Asked,
+    Desk,
+    Held,
+    Task,
+    box_gaps,
+    farthest,
+    members,
+    nearest_panel,
+)
 from ._jit import device, inlined, inner, kernel
 from ._panels import PANEL, Floats, Integers, Singles
 from ._simd import (
     bits_eq,
     bits_ge,
-    bits_le,
     count_bits,
     dot_step,
     highest,
     load,
     lowest_bit,
     maximum,
-    minimum,
     multiply,
     multiply_add,
     peaks,
@@ -41,110 +48,12 @@ from ._simd import (
     total,
 )
 
-BLOCK = 64  # queries that share one pass over the panels; one bit each
 LOWEST, HIGHEST = -2.0e9, 2.0e9  # limits: every row passes, none does
 PADDING = -2.06e9  # score of no row, with any product of bytes added
 CROWD = 4  # rows of a panel that pass: from here on, the best first
 DOUBLES = 8  # lanes of a measurement
 OPENING = 16  # panels that give a first limit; their scores fit the cache of a core
 NEARBY = 4  # the same where panels are near each other
-CHECKED = 8  # axes between two looks at a box bound
-
-
-class Asked(NamedTuple):
-    """Queries in search order.
-
-    Attributes:
-        rows: (n, p) numbers as given.
-        order: (n,) their row numbers.
-        cells: Coordinates, `steps` a query.
-        norm: Squared length of the coordinates.
-        offset: What the bytes of the pool, which have no sign, add to a score.
-        reach: What rounding moved the query, and at most any pool row.
-        slack: What rounding may take from a score.
-        pure: The coordinates bound from above, too.
-        points: (rows, AXES) coordinates along the axes of the boxes, by row number.
-    """
-
-    rows: Floats
-    order: Integers
-    cells: NDArray[Any]
-    norm: Floats
-    offset: Floats
-    reach: Floats
-    slack: Floats
-    pure: NDArray[np.bool_]
-    points: Singles
-
-
-class Held(NamedTuple):
-    """The pool in panels.
-
-    Attributes:
-        rows: (m, p) numbers as given.
-        order: (m,) row numbers in panel order.
-        cells: Coordinates [panel, step, lane].
-        half: Minus half the squared length, in the type of a score.
-        pure: A bit each row of a panel.
-        low: Boxes of panels (groups of 16, axes, 16).
-        high: Their other ends.
-        low16: Boxes of 16 panels, in the same layout.
-        high16: Their other ends.
-    """
-
-    rows: Floats
-    order: Integers
-    cells: NDArray[Any]
-    half: NDArray[Any]
-    pure: Integers
-    low: Singles
-    high: Singles
-    low16: Singles
-    high16: Singles
-
-
-class Task(NamedTuple):
-    """What is asked of each query, and where the answer goes.
-
-    Attributes:
-        weights: (p,) of the definition.
-        holed: Some number is missing.
-        unit: Distance of one step of a coordinate.
-        blur: What rounding may add to a box bound, in steps.
-        grain: Relative rounding of a limit.
-        prune: Skip what the boxes rule out.
-        own: Leave out the pool row with the number of the query.
-        radius: (n,) count what is as close; empty: find neighbors.
-        nearest: (n, k) neighbors.
-        distance: (n, k) their distances.
-        counted: (n,) rows within the radius.
-        seen: (1,) how often a panel was scored for a query.
-    """
-
-    weights: Floats
-    holed: bool
-    unit: float
-    blur: float
-    grain: float
-    prune: bool
-    own: bool
-    radius: Floats
-    nearest: Integers
-    distance: Floats
-    counted: Integers
-    seen: Integers
-
-
-class _Desk(NamedTuple):
-    """One thread's notes on one block of queries."""
-
-    limit: NDArray[Any]
-    near: Singles
-    scores: NDArray[Any]
-    peaks: NDArray[Any]
-    sure: NDArray[Any]
-    members: Integers
-    axes: Singles
 
 
 @kernel
@@ -161,7 +70,7 @@ def _serve(asked: Asked, held: Held, task: Task, first: int, last: int, ticket: 
     kind = held.half.dtype
     depth = held.low.shape[1]
     panels = (held.order.size + PANEL - 1) // PANEL
-    desk = _Desk(
+    desk = Desk(
         np.empty(BLOCK, kind),
         np.empty(BLOCK, np.float32),
         np.empty(4 * OPENING * PANEL, kind),
@@ -200,7 +109,7 @@ def _serve(asked: Asked, held: Held, task: Task, first: int, last: int, ticket: 
 
 
 @inlined
-def _raise(asked: Asked, task: Task, desk: _Desk, q: int, w: int) -> None:
+def _raise(asked: Asked, task: Task, desk: Desk, q: int, w: int) -> None:
     """Set what a row must reach to matter to a query."""
     i = asked.order[q]
     within = task.radius[i] if task.radius.size else task.distance[i, -1]
@@ -220,7 +129,7 @@ def _raise(asked: Asked, task: Task, desk: _Desk, q: int, w: int) -> None:
 
 @inlined
 def _visit(
-    asked: Asked, held: Held, task: Task, desk: _Desk, start: int, panel: int, size: int
+    asked: Asked, held: Held, task: Task, desk: Desk, start: int, panel: int, size: int
 ) -> None:
     """Score a panel for the first `size` members of a block, four at a time."""
     _fill(desk, size)
@@ -237,7 +146,7 @@ def _visit(
 
 
 @inlined
-def _fill(desk: _Desk, size: int) -> None:
+def _fill(desk: Desk, size: int) -> None:
     """Let the last member stand in for those that lack to four."""
     for w in range(size, size + 3):
         desk.members[w] = desk.members[size - 1]
@@ -248,7 +157,7 @@ def _open(
     asked: Asked,
     held: Held,
     task: Task,
-    desk: _Desk,
+    desk: Desk,
     start: int,
     first: int,
     panels: int,
@@ -289,7 +198,7 @@ def _open(
 
 @inlined
 def _tile(
-    asked: Asked, held: Held, desk: _Desk, start: int, panel: int, g: int, at: int, apart: int
+    asked: Asked, held: Held, desk: Desk, start: int, panel: int, g: int, at: int, apart: int
 ) -> int:
     """Score four members; 16 bits each, some set where a row passes: then the scores are kept."""
     members = desk.members
@@ -321,7 +230,7 @@ def _tile(
 
 @inlined
 def _offer(
-    asked: Asked, held: Held, task: Task, desk: _Desk, start: int, panel: int, w: int, at: int
+    asked: Asked, held: Held, task: Task, desk: Desk, start: int, panel: int, w: int, at: int
 ) -> None:
     """Measure the rows of a panel that pass, and insert those that are close enough."""
     q = start + w
@@ -356,7 +265,7 @@ def _offer(
 
 @inner
 def _tally(
-    asked: Asked, held: Held, task: Task, desk: _Desk, start: int, panel: int, w: int, at: int
+    asked: Asked, held: Held, task: Task, desk: Desk, start: int, panel: int, w: int, at: int
 ) -> None:
     """Count the rows of a panel within the radius: by their scores where those are sure."""
     q = start + w
@@ -427,7 +336,7 @@ def _prune(
     asked: Asked,
     held: Held,
     task: Task,
-    desk: _Desk,
+    desk: Desk,
     start: int,
     size: int,
     found: Integers,
@@ -449,106 +358,33 @@ def _prune(
     seen = 0
     opening, opened = 0, 0
     if not task.radius.size:
-        opening = _nearest_panel(held, low, high, middle, bound16, gaps) // NEARBY * NEARBY
+        opening = nearest_panel(held, low, high, middle, bound16, gaps) // NEARBY * NEARBY
         opened = min(opening + NEARBY, panels)
         _open(asked, held, task, desk, start, opening, opened - opening, size)
         seen += size * (opened - opening)
-    farthest = _farthest(desk, size)
+    beyond = farthest(desk, size)
     count = 0
     for group in range(held.low16.shape[0]):
-        _box_gaps(held.low16, held.high16, group, low, high, bound16, 16 * group)
+        box_gaps(held.low16, held.high16, group, low, high, bound16, 16 * group)
     for group in range(held.low.shape[0]):
-        if bound16[group] <= farthest:
-            _box_gaps(held.low, held.high, group, low, high, gaps, 0)
+        if bound16[group] <= beyond:
+            box_gaps(held.low, held.high, group, low, high, gaps, 0)
             for lane in range(min(16, panels - 16 * group)):
                 panel = 16 * group + lane
-                if gaps[lane] <= farthest and not opening <= panel < opened:
+                if gaps[lane] <= beyond and not opening <= panel < opened:
                     found[count], bound[count] = panel, gaps[lane]
                     count += 1
     for share in (np.float32(1 / 16), np.float32(1 / 4), np.float32(1.0)):
-        farthest = _farthest(desk, size) * share
+        beyond = farthest(desk, size) * share
         kept = 0
         for a in range(count):
-            if bound[a] <= farthest:
-                members = _members(held, desk, found[a], depth, size)
-                if members:
-                    seen += members
-                    _visit(asked, held, task, desk, start, found[a], members)
+            if bound[a] <= beyond:
+                inside = members(held, desk, found[a], depth, size)
+                if inside:
+                    seen += inside
+                    _visit(asked, held, task, desk, start, found[a], inside)
             else:
                 found[kept], bound[kept] = found[a], bound[a]
                 kept += 1
         count = kept
     return seen
-
-
-@inner
-def _farthest(desk: _Desk, size: int) -> np.float32:
-    """The largest squared distance, in steps, that some query still looks at."""
-    farthest = np.float32(0.0)
-    for w in range(size):
-        farthest = max(farthest, desk.near[w])
-    return farthest
-
-
-@inner
-def _nearest_panel(
-    held: Held, low: Singles, high: Singles, middle: Singles, bound16: Singles, gaps: Singles
-) -> int:
-    """A panel near the middle of a block."""
-    for k in range(low.size):
-        middle[k] = np.float32(0.5) * (low[k] + high[k])
-    group, lane = 0, 0
-    for other in range(held.low16.shape[0]):
-        _box_gaps(held.low16, held.high16, other, middle, middle, bound16, 16 * other)
-    for other in range(held.low.shape[0]):
-        if bound16[other] < bound16[group]:
-            group = other
-    _box_gaps(held.low, held.high, group, middle, middle, gaps, 0)
-    for other in range(16):
-        if gaps[other] < gaps[lane]:
-            lane = other
-    return 16 * group + lane
-
-
-@inner
-def _box_gaps(
-    lows: Singles, highs: Singles, group: int, low: Singles, high: Singles, out: Singles, at: int
-) -> None:
-    """Squared distances from a box to 16 boxes."""
-    depth = low.size
-    gaps = splat(np.float32(0.0), 16)
-    none = splat(np.float32(0.0), 16)
-    for k in range(depth):
-        place = (group * depth + k) * 16
-        over = subtract(load(lows, place, 16), splat(high[k], 16))
-        under = subtract(splat(low[k], 16), load(highs, place, 16))
-        gap = maximum(maximum(over, under), none)
-        gaps = multiply_add(gap, gap, gaps)
-    store(out, at, gaps)
-
-
-@inner
-def _members(held: Held, desk: _Desk, panel: int, depth: int, size: int) -> int:
-    """Queries that a panel's box does not rule out; their places go to the desk."""
-    count, group, lane = 0, panel // 16, panel % 16
-    for first in range(0, BLOCK, PANEL):
-        near = load(desk.near, first, PANEL)
-        gaps = splat(np.float32(0.0), PANEL)
-        bits = np.int64(-1)
-        for k in range(depth):
-            z = load(desk.axes, k * BLOCK + first, PANEL)
-            low = splat(held.low[group, k, lane], PANEL)
-            high = splat(held.high[group, k, lane], PANEL)
-            gap = subtract(z, minimum(maximum(z, low), high))
-            gaps = multiply_add(gap, gap, gaps)
-            if k % CHECKED == CHECKED - 1:
-                bits = bits_le(gaps, near)
-                if bits == 0:
-                    break
-        if bits != 0:
-            bits = bits_le(gaps, near)
-        while bits != 0:
-            desk.members[count] = first + lowest_bit(bits)
-            bits &= bits - 1
-            count += 1
-    return count

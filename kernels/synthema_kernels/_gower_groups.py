@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ._gower_words import (
     BLOCK,
-    FARTHEST,
     _bound,
     _check,
     _limit,
@@ -23,7 +22,7 @@ from ._gower_words import (
 )
 from ._jit import device, kernel
 from ._words import TILE, Grid, Table, Words
-from .contract import Neighbors
+from .contract import FARTHEST, Neighbors
 from .rows import Rows
 
 AHEAD = 3  # times as fast a search of its own may be, per column: it has the best engine

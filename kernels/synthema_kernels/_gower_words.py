@@ -27,11 +27,10 @@ from numpy.typing import NDArray
 
 from ._jit import device, kernel
 from ._words import TILE, UNROLL, WORD_LIMIT, Grid, Table, Words, shortfall, sketch, tiles
-from .contract import Neighbors
+from .contract import FARTHEST, Neighbors
 from .rows import Rows
 
 BLOCK = 64  # queries that share one pass over the tiles
-FARTHEST = 1e200  # no two rows are: in place of infinity, so that products stay finite
 PAIRS_PER_CALL = 2**31  # about a second: a compiled call cannot be interrupted
 
 
@@ -53,7 +52,7 @@ def count(
     queries: Rows, pool: Rows, weights: NDArray[np.float64], radii: NDArray[np.float64]
 ) -> NDArray[np.int64]:
     """Pool rows at the radius or closer; the arguments are checked, a radius may be below 0."""
-    counted, radii = np.zeros(len(queries), np.int64), np.minimum(radii, FARTHEST)
+    counted = np.zeros(len(queries), np.int64)
     grid = Grid.of(queries, pool, weights)
     tiled, short = table(pool, grid), shortfall(queries, pool, grid)
     for rows, part in parts(queries, len(pool), grid):

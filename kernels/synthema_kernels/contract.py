@@ -12,6 +12,7 @@ from .rows import Rows, check_same_columns, count_beyond
 
 Metric = Literal["gower", "sqeuclidean", "hamming"]
 
+FARTHEST = 1e200  # no two rows are: in place of infinity, so that products stay finite
 LARGEST_WEIGHT = 1e6  # a weighted sum stays finite
 LARGEST_SQUARE = 1e50  # a number above it has no finite square to add up
 
@@ -54,7 +55,7 @@ class Engine(Protocol):
         weights: NDArray[np.float64],
         radii: NDArray[np.float64],
     ) -> NDArray[np.int64]:
-        """Pool rows at the radius or closer; a radius may be below 0."""
+        """Pool rows at the radius or closer; a radius is finite, and may be below 0."""
 
 
 def checked_k(queries: Rows, pool: Rows, k: int, *, exclude_self: bool) -> int:
@@ -143,7 +144,7 @@ def checked_groups(rows: Rows, groups: ArrayLike) -> NDArray[np.bool_]:
 
 
 def checked_radius(radius: ArrayLike, n: int) -> NDArray[np.float64]:
-    """A radius for each query, (n,)."""
+    """A radius for each query, (n,), at most FARTHEST: every row is within it."""
     array = np.asarray(radius)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"radius: expected numbers, got {array.dtype}")
@@ -154,4 +155,4 @@ def checked_radius(radius: ArrayLike, n: int) -> NDArray[np.float64]:
     refused = np.count_nonzero(~(array >= 0))
     if refused:
         raise ValueError(f"radius: expected at least 0, got {refused} negative or NaN")
-    return np.full(n, array, np.float64)
+    return np.minimum(np.full(n, array, np.float64), FARTHEST)
