@@ -11,7 +11,8 @@ data: those vanish with the last worker that holds them.
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import replace
@@ -141,8 +142,7 @@ def _results(client: Client, step: Step[Found], spans: Sequence[Span]) -> Iterat
         while loose:
             yield from _arrived(client, loose)
         root = tree.root()
-        _wait(client, [root])
-        yield root.result()
+        yield _result(client, root)
     finally:
         for future in (held, *loose, *tree.futures()):
             future.release()
@@ -184,25 +184,38 @@ class _Tree:
 
 def _arrived(client: Client, loose: set[Future]) -> Iterator[Any]:
     """The results that are there, at least one; they leave the set and the workers."""
-    for future in _wait(client, list(loose)):
+    for future in _done(client, list(loose)):
         loose.discard(future)
-        result = future.result()
+        result = _result(client, future)
         future.release()
         if result is not None:
             yield result
 
 
-def _wait(client: Client, futures: list[Future]) -> set[Future]:
-    """Wait until some are done; a cluster that stays without workers is an error."""
-    lonely = 0.0
+def _done(client: Client, futures: list[Future]) -> set[Future]:
+    """Those that are done, at least one."""
+    with client.as_current():  # `wait` asks for one, though futures know theirs
+        found: set[Future] = _patiently(
+            client, lambda: wait(futures, LOOK, return_when="FIRST_COMPLETED").done
+        )
+    return found
+
+
+def _result(client: Client, future: Future) -> Any:
+    """It may have to be computed again, if the worker that had it died."""
+    return _patiently(client, lambda: future.result(timeout=PATIENCE))
+
+
+def _patiently(client: Client, look: Callable[[], Any]) -> Any:
+    """Look until there is something; a cluster that stays without workers is an error."""
+    seen = time.monotonic()
     while True:
         try:
-            with client.as_current():  # `wait` asks for one, though futures know theirs
-                done: set[Future] = wait(futures, LOOK, return_when="FIRST_COMPLETED").done
-            return done
+            return look()
         except TimeoutError:
-            lonely = 0.0 if client.nthreads() else lonely + LOOK
-        if lonely >= PATIENCE:
+            if client.nthreads():
+                seen = time.monotonic()
+        if time.monotonic() - seen >= PATIENCE:
             raise _no_workers()
 
 

@@ -9,17 +9,17 @@ import threading
 import time
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
 import pytest
 from distributed import Client, LocalCluster
 
 import synthema_core as sc
-from synthema_core import distributed
+from synthema_core import distributed, passes
 from synthema_core.audit import carry_out, prepare
 from synthema_core.cli import main
 from synthema_core.errors import SynthemaError, TableError
 from synthema_core.generate import cohort
-from synthema_core.passes import Search
 
 COLUMNS = ["age", "sex", "wbc", "platelet", "mut_NPM1", "eln_risk", "hsct", "os_days", "os_status"]
 SHARDS, ROWS = 10, 14_000  # together more than two blocks
@@ -109,6 +109,13 @@ def test_parts_come_in_any_number_and_trees_in_any_shape(study, single, client, 
     assert numbers(found) == single
 
 
+def test_large_real_tables_travel_without_a_warning(client):
+    large = np.zeros(2**21)  # Dask warns from 10 MB, and a warning is an error here
+    step = passes.Search(source=None, dtypes={}, encoder=None, real=large)
+    with pytest.raises(AttributeError):  # it arrived, and it has no source
+        list(distributed.on(client)(step, [(0, 1)]))
+
+
 def test_the_command_line_works_on_a_cluster(study, single, cluster, tmp_path, capsys):
     _, folder = study
     words = ["audit", "--train", str(folder / "train.parquet"), "--seed", "3"]
@@ -130,7 +137,7 @@ def interrupted(arguments, folder, client, kill):
 
     def run(step, spans):
         for part in inner(step, spans):
-            if isinstance(step, Search) and not called:
+            if isinstance(step, passes.Search) and not called:
                 assert part.tally is None, "the rest is not there yet"
                 called.append(kill())
             yield part
@@ -198,6 +205,14 @@ def test_real_rows_outlive_every_worker_that_holds_them(study, single, client):
     assert not set(client.run(os.getpid).values()) & set(pids.values())
 
 
+def test_parts_that_kill_their_workers_are_given_up(cluster, client, monkeypatch):
+    monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)
+    scope = {"__name__": "__main__"}  # so that it travels as code: workers have no tests
+    exec("def deadly(start, stop):\n    import os\n    os._exit(9)", scope)
+    with pytest.raises(SynthemaError, match=r"workers died again and again .* want of memory"):
+        list(distributed.on(client)(scope["deadly"], [(0, 1), (1, 2)]))
+
+
 # --- refusals -----------------------------------------------------------------------------------
 
 
@@ -248,9 +263,12 @@ def test_clusters_without_workers_and_foreign_clients_are_refused(study, monkeyp
     with (
         LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as empty,
         Client(empty, set_as_default=False) as client,
-        pytest.raises(SynthemaError, match=r"no worker for 0\.3 s.*dask worker"),
     ):
-        distributed.audit(synthetic=folder / "shards", client=client, **arguments)
+        with pytest.raises(SynthemaError, match=r"no worker for 0\.3 s.*dask worker"):
+            distributed.audit(synthetic=folder / "shards", client=client, **arguments)
+        monkeypatch.setattr(distributed, "LOOK", 0.1)
+        with pytest.raises(SynthemaError, match=r"no worker for 0\.3 s"):  # all left on the way
+            list(distributed.on(client)(max, [(0, 1)]))
     with pytest.raises(SynthemaError, match=r"client: expected a distributed\.Client .*, got int"):
         distributed.audit(synthetic=folder / "shards", client=8786, **arguments)
 
