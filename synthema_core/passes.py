@@ -34,7 +34,19 @@ MOST_LEVELS = 2**18  # of one column: they are kept, and compared one by one
 LISTED = ("boolean", "categorical", "ordinal", "constant")  # kinds whose unseen levels get codes
 
 Part = TypeVar("Part", covariant=True)
-Found = TypeVar("Found")
+
+
+class Mergeable(Protocol):
+    """What a step gives."""
+
+    def merge(self, other: Self) -> Self:
+        """Of the rows of both; associative and commutative, to the last bit."""
+
+    def apart(self) -> tuple[Self, Self | None]:
+        """What adds up, and what grows with the rows and need not be merged: None if nothing."""
+
+
+Found = TypeVar("Found", bound=Mergeable)
 
 
 class Step(Protocol[Part]):
@@ -48,7 +60,7 @@ class Run(Protocol):
     """Something that runs a step on every span, and yields the results in any order."""
 
     def __call__(self, step: Step[Found], spans: Sequence[Span]) -> Iterable[Found]:
-        """Results, one per span."""
+        """Results, one per span, or merged or apart: whatever merges to the same."""
 
 
 def in_turn(step: Step[Found], spans: Sequence[Span]) -> Iterator[Found]:
@@ -57,14 +69,14 @@ def in_turn(step: Step[Found], spans: Sequence[Span]) -> Iterator[Found]:
         yield step(start, stop)
 
 
-def within(bound: int) -> Run:
-    """As `in_turn`, but it stops once the process holds more than `bound` bytes.
+def within(bound: int, run_all: Run = in_turn) -> Run:
+    """As `run_all`, but it stops once the process holds more than `bound` bytes.
 
     A plan is a forecast. Where it was wrong the work ends with an error and not with the machine.
     """
 
     def run(step: Step[Found], spans: Sequence[Span]) -> Iterator[Found]:
-        for found in in_turn(step, spans):
+        for found in run_all(step, spans):
             if (held := resident()) > bound:
                 raise MemoryBoundError(
                     f"memory: the process holds {words(held)}, more than the {words(bound)} "
@@ -94,16 +106,21 @@ class Surveyed:
     levels: Mapping[str, pl.Series]
     rows: Mapping[int, pl.DataFrame]
 
-    def merge(self, other: Self) -> "Surveyed":
+    def merge(self, other: "Surveyed") -> "Surveyed":
         """Of the rows of both. Associative and commutative, but for the order of `levels`."""
         keys = {**self.broken, **other.broken}
-        return Surveyed(
+        together = Surveyed(
             blocks={**self.blocks, **other.blocks},
             broken={key: self.broken.get(key, 0) + other.broken.get(key, 0) for key in keys},
             violating=self.violating + other.violating,
             levels={n: pl.concat([a, other.levels[n]]).unique() for n, a in self.levels.items()},
             rows={**self.rows, **other.rows},
         )
+        return _checked(together)
+
+    def apart(self) -> tuple["Surveyed", None]:
+        """All of it adds up to little: its rows are those that fidelity is measured on."""
+        return self, None
 
     def digest(self, source: Source) -> str:
         """Of the whole table, once all blocks are there; as `tables.digest`."""
@@ -124,6 +141,17 @@ class Surveyed:
                 for values in self.levels.values()
             ]
         )
+
+
+def _checked(found: Surveyed) -> Surveyed:
+    """Refuse levels without end before they fill the memory."""
+    for name, levels in found.levels.items():
+        if len(levels) > MOST_LEVELS:
+            raise TableError(
+                f"synthetic: column '{name}': more than {MOST_LEVELS:,} different values, "
+                "too many for categories. Declare it text or identifier in the schema."
+            )
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -209,13 +237,7 @@ def survey(
     step = Survey(source=tables.synthetic, schema=schema, dtypes=tables.dtypes, drawn=drawn)
     found: Surveyed | None = None
     for part in run(step, spans):
-        found = part if found is None else found.merge(part)
-        for name, levels in found.levels.items():
-            if len(levels) > MOST_LEVELS:
-                raise TableError(
-                    f"synthetic: column '{name}': more than {MOST_LEVELS:,} different values, "
-                    "too many for categories. Declare it text or identifier in the schema."
-                )
+        found = _checked(part) if found is None else found.merge(part)
     assert found is not None  # a source has a row
     return found
 
@@ -243,6 +265,7 @@ def search(
     tally: Tally | None = None
     for part in run(step, spans):
         values.append(part.values)
-        tally = part.tally if tally is None else tally.merge(part.tally)
+        if part.tally is not None:
+            tally = part.tally if tally is None else tally.merge(part.tally)
     assert tally is not None
     return tally

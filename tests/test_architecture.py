@@ -22,6 +22,7 @@ PACKAGES = {
     "synthema_kernels": ROOT / "kernels" / "synthema_kernels",
 }
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
 
 LONGEST = 400
 LONG = {  # path from the root -> why it may be longer
@@ -94,7 +95,10 @@ def test_every_module_of_core_has_a_layer():
         ("synthema_kernels", ["polars", "pandas", "sklearn", "jax", "synthema_core"]),
         ("synthema_kernels.flows", ["polars", "pandas", "sklearn", "synthema_core"]),
         ("synthema_kernels.device", ["polars", "pandas", "sklearn", "optax", "synthema_core"]),
-        ("synthema_core", ["jax", "optax", "matplotlib", "sklearn", "pandas"]),
+        (
+            "synthema_core",
+            ["jax", "optax", "matplotlib", "sklearn", "pandas", "dask", "distributed"],
+        ),
     ],
 )
 def test_importing_stays_light(module, absent):
@@ -181,7 +185,7 @@ def test_source_is_safe(path):
 @pytest.mark.parametrize("path", sources(), ids=name_of)
 def test_source_imports_only_what_is_declared(path):
     """A file whose import is not a dependency works here and fails at the user's."""
-    requirements = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["flows"]]
+    requirements = [*PROJECT["dependencies"], *EXTRAS["flows"], *EXTRAS["distributed"]]
     declared = {re.split(r"[^\w-]", line)[0].lower() for line in requirements}
     tops = {module.split(".")[0] for module in imports(path)}
     foreign = tops - sys.stdlib_module_names - PACKAGES.keys()

@@ -12,7 +12,8 @@ BAD_INPUT = 2
 ABOUT = """\
 Make synthetic patients, and measure whether they betray the real ones.
 
-Tables are Parquet, CSV or Arrow files, by suffix. Nothing leaves this machine.
+Tables are Parquet, CSV or Arrow files, by suffix. Nothing leaves this machine,
+but for `audit --scheduler`, which sends rows to the cluster you name.
 """
 AFTER = """\
 the usual path:
@@ -88,13 +89,17 @@ passes no verdict: the exit code is 0 whatever it finds.
 
 A synthetic table in Parquet may be larger than memory, and a folder or a quoted pattern of shards:
 it is read part by part. With --memory, what will be needed is printed before the work starts, and
-what cannot fit is refused.
+what cannot fit is refused. With --scheduler the workers of a Dask cluster read it, each some parts:
+the same numbers. That needs the distributed extra, and one path under which all workers see the
+files.
 
 examples:
   synthema audit --train train.parquet --synthetic synthetic.parquet \\
       --holdout holdout.parquet --schema aml.schema.json -o audit.html --json audit.json
   synthema audit --train train.parquet --synthetic shards --holdout holdout.parquet \\
       --schema aml.schema.json --memory 4GiB --json audit.json
+  synthema audit --train train.parquet --synthetic shards --holdout holdout.parquet \\
+      --schema aml.schema.json --scheduler tcp://127.0.0.1:8786 -o audit.html
 """
 
 
@@ -235,6 +240,9 @@ def _audit(made: argparse.ArgumentParser) -> None:
     made.add_argument("-o", "--output", metavar="FILE", help="report to write (.html)")
     made.add_argument("--json", metavar="FILE", help="every number, to write (.json)")
     made.add_argument("--memory", metavar="SIZE", help="most to hold at once, as 4GiB or 512MiB")
+    made.add_argument(
+        "--scheduler", metavar="ADDRESS", help="Dask cluster to work on, as tcp://127.0.0.1:8786"
+    )
     _seed(made)
 
 

@@ -92,6 +92,7 @@ def distances(*, train: Rows, synthetic: Rows, holdout: Rows | None = None, seed
     found = measure(synthetic, Real.of(train, holdout, seed=seed))
     with RowValues() as values:
         values.append(found.values)
+        assert found.tally is not None  # nothing was set apart
         return described(found.tally, values)
 
 

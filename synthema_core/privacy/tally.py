@@ -81,14 +81,27 @@ class Measured:
     """What `measure` finds in some synthetic rows.
 
     Attributes:
-        tally: What adds up.
+        tally: What adds up; None if it was set apart.
         values: What is one number per synthetic row: `dcr_train`, the distance to the closest
             training row, `nndr_train`, its ratio to the second closest (absent if there is but one
             training row), and the same for the holdout.
     """
 
-    tally: Tally
+    tally: Tally | None
     values: dict[str, Floats]
+
+    def merge(self, other: "Measured") -> "Measured":
+        """Of the rows of both, the values of these first."""
+        tally = self.tally or other.tally
+        if self.tally is not None and other.tally is not None:
+            tally = self.tally.merge(other.tally)
+        parts = [found.values for found in (self, other) if found.values]
+        values = {n: np.concatenate([part[n] for part in parts]) for n in (parts or [{}])[0]}
+        return Measured(tally, values)
+
+    def apart(self) -> tuple["Measured", "Measured"]:
+        """The tally, and the values, each alone."""
+        return Measured(self.tally, {}), Measured(None, self.values)
 
 
 def measure(synthetic: Rows, real: Real) -> Measured:
