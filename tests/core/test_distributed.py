@@ -5,9 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -170,26 +170,36 @@ def test_one_worker_killed_between_parts_costs_its_parts_alone(study, single, cl
     assert set(client.run(os.getpid).values()) != set(pids.values())
 
 
-def test_one_worker_killed_while_it_works_changes_nothing(study, single, client):
+FRAGILE = """
+def fragile(step, fatal, mark, start, stop):
+    import os, signal
+    if start == fatal:
+        try:
+            os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
+            os.kill(os.getpid(), signal.SIGKILL)
+        except FileExistsError:
+            pass
+    return step(start, stop)
+"""
+
+
+def test_one_worker_killed_while_it_works_changes_nothing(study, single, client, tmp_path):
     arguments, folder = study
     pids = client.run(os.getpid)
-    victim = sorted(pids)[0]
-    busy = []
+    job = prepare(synthetic=folder / "shards", **arguments)
+    made = distributed._shared(job.plan, job.tables.synthetic.height, 2)
+    scope = {"__name__": "__main__"}  # so that it travels as code: workers have no tests
+    exec(FRAGILE, scope)
 
-    def stop():
-        """It stands still with what it will be given, and dies with that in its hands."""
-        os.kill(pids[victim], signal.SIGSTOP)
-        threading.Thread(target=end, daemon=True).start()
+    def run(step, spans):
+        if isinstance(step, passes.Search):
+            step = partial(scope["fragile"], step, spans[4][0], str(tmp_path / "mark"))
+        return distributed.on(client)(step, spans)
 
-    def end():
-        deadline = time.time() + 10
-        while not busy and time.time() < deadline:
-            busy.extend(client.processing().get(victim, ()))
-            time.sleep(0.05)
-        os.kill(pids[victim], signal.SIGKILL)
-
-    assert interrupted(arguments, folder, client, stop) == single
-    assert busy, "it had work when it died"
+    assert numbers(carry_out(replace(job, plan=made), run=run, progress=False)) == single
+    assert (tmp_path / "mark").exists()
+    client.wait_for_workers(2, timeout=60)
+    assert len(set(client.run(os.getpid).values()) - set(pids.values())) == 1
 
 
 def test_real_rows_outlive_every_worker_that_holds_them(study, single, client):
