@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from functools import partial
 
+import dask
 import numpy as np
 import polars as pl
 import pytest
@@ -54,15 +55,20 @@ def study(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster():
-    with LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        memory_limit=0,
-        env={"NUMBA_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"},
-    ) as made:
+    # The scheduler may ask a worker that has just died, and would ask again for 30 seconds.
+    timeouts = {"distributed.comm.timeouts.connect": "4s"}
+    with (
+        dask.config.set(timeouts),
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            memory_limit=0,
+            env={"NUMBA_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"},
+        ) as made,
+    ):
         yield made
 
 
@@ -267,18 +273,24 @@ def test_schedulers_that_do_not_answer_are_given_up(study, address, monkeypatch)
     assert time.monotonic() - start < 10
 
 
-def test_clusters_without_workers_and_foreign_clients_are_refused(study, monkeypatch):
+def test_clusters_without_workers_are_refused(study, client, monkeypatch):
     arguments, folder = study
+
+    def late(*_, **__):
+        raise TimeoutError
+
     monkeypatch.setattr(distributed, "PATIENCE", 0.3)
-    with (
-        LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as empty,
-        Client(empty, set_as_default=False) as client,
-    ):
-        with pytest.raises(SynthemaError, match=r"no worker for 0\.3 s.*dask worker"):
-            distributed.audit(synthetic=folder / "shards", client=client, **arguments)
-        monkeypatch.setattr(distributed, "LOOK", 0.1)
-        with pytest.raises(SynthemaError, match=r"no worker for 0\.3 s"):  # all left on the way
-            list(distributed.on(client)(max, [(0, 1)]))
+    monkeypatch.setattr(distributed, "wait", late)
+    monkeypatch.setattr(client, "nthreads", dict)
+    with pytest.raises(SynthemaError, match=r"no worker for 0\.3 s"):  # all left on the way
+        list(distributed.on(client)(max, [(0, 1)]))
+    monkeypatch.setattr(client, "wait_for_workers", late)
+    with pytest.raises(SynthemaError, match=r"no worker for 0\.3 s.*dask worker"):
+        distributed.audit(synthetic=folder / "shards", client=client, **arguments)
+
+
+def test_foreign_clients_are_refused(study):
+    arguments, folder = study
     with pytest.raises(SynthemaError, match=r"client: expected a distributed\.Client .*, got int"):
         distributed.audit(synthetic=folder / "shards", client=8786, **arguments)
 
