@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import replace
+from functools import partial
 
+import dask
 import numpy as np
 import polars as pl
 import pytest
@@ -54,15 +55,20 @@ def study(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster():
-    with LocalCluster(
-        n_workers=2,
-        threads_per_worker=1,
-        processes=True,
-        host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
-        memory_limit=0,
-        env={"NUMBA_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"},
-    ) as made:
+    # The scheduler may ask a worker that has just died, and would ask again for 30 seconds.
+    timeouts = {"distributed.comm.timeouts.connect": "4s"}
+    with (
+        dask.config.set(timeouts),
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            memory_limit=0,
+            env={"NUMBA_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"},
+        ) as made,
+    ):
         yield made
 
 
@@ -170,26 +176,36 @@ def test_one_worker_killed_between_parts_costs_its_parts_alone(study, single, cl
     assert set(client.run(os.getpid).values()) != set(pids.values())
 
 
-def test_one_worker_killed_while_it_works_changes_nothing(study, single, client):
+FRAGILE = """
+def fragile(step, fatal, mark, start, stop):
+    import os, signal
+    if start == fatal:
+        try:
+            os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
+            os.kill(os.getpid(), signal.SIGKILL)
+        except FileExistsError:
+            pass
+    return step(start, stop)
+"""
+
+
+def test_one_worker_killed_while_it_works_changes_nothing(study, single, client, tmp_path):
     arguments, folder = study
     pids = client.run(os.getpid)
-    victim = sorted(pids)[0]
-    busy = []
+    job = prepare(synthetic=folder / "shards", **arguments)
+    made = distributed._shared(job.plan, job.tables.synthetic.height, 2)
+    scope = {"__name__": "__main__"}  # so that it travels as code: workers have no tests
+    exec(FRAGILE, scope)
 
-    def stop():
-        """It stands still with what it will be given, and dies with that in its hands."""
-        os.kill(pids[victim], signal.SIGSTOP)
-        threading.Thread(target=end, daemon=True).start()
+    def run(step, spans):
+        if isinstance(step, passes.Search):
+            step = partial(scope["fragile"], step, spans[4][0], str(tmp_path / "mark"))
+        return distributed.on(client)(step, spans)
 
-    def end():
-        deadline = time.time() + 10
-        while not busy and time.time() < deadline:
-            busy.extend(client.processing().get(victim, ()))
-            time.sleep(0.05)
-        os.kill(pids[victim], signal.SIGKILL)
-
-    assert interrupted(arguments, folder, client, stop) == single
-    assert busy, "it had work when it died"
+    assert numbers(carry_out(replace(job, plan=made), run=run, progress=False)) == single
+    assert (tmp_path / "mark").exists()
+    client.wait_for_workers(2, timeout=60)
+    assert len(set(client.run(os.getpid).values()) - set(pids.values())) == 1
 
 
 def test_real_rows_outlive_every_worker_that_holds_them(study, single, client):
@@ -257,18 +273,24 @@ def test_schedulers_that_do_not_answer_are_given_up(study, address, monkeypatch)
     assert time.monotonic() - start < 10
 
 
-def test_clusters_without_workers_and_foreign_clients_are_refused(study, monkeypatch):
+def test_clusters_without_workers_are_refused(study, client, monkeypatch):
     arguments, folder = study
+
+    def late(*_, **__):
+        raise TimeoutError
+
     monkeypatch.setattr(distributed, "PATIENCE", 0.3)
-    with (
-        LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as empty,
-        Client(empty, set_as_default=False) as client,
-    ):
-        with pytest.raises(SynthemaError, match=r"no worker for 0\.3 s.*dask worker"):
-            distributed.audit(synthetic=folder / "shards", client=client, **arguments)
-        monkeypatch.setattr(distributed, "LOOK", 0.1)
-        with pytest.raises(SynthemaError, match=r"no worker for 0\.3 s"):  # all left on the way
-            list(distributed.on(client)(max, [(0, 1)]))
+    monkeypatch.setattr(distributed, "wait", late)
+    monkeypatch.setattr(client, "nthreads", dict)
+    with pytest.raises(SynthemaError, match=r"no worker for 0\.3 s"):  # all left on the way
+        list(distributed.on(client)(max, [(0, 1)]))
+    monkeypatch.setattr(client, "wait_for_workers", late)
+    with pytest.raises(SynthemaError, match=r"no worker for 0\.3 s.*dask worker"):
+        distributed.audit(synthetic=folder / "shards", client=client, **arguments)
+
+
+def test_foreign_clients_are_refused(study):
+    arguments, folder = study
     with pytest.raises(SynthemaError, match=r"client: expected a distributed\.Client .*, got int"):
         distributed.audit(synthetic=folder / "shards", client=8786, **arguments)
 
