@@ -76,7 +76,8 @@ def _panel(axis: Axes, name: str, records: list[dict]) -> None:
                 zorder=order + 1, label=engine,
             )  # fmt: skip
     axis.set(xscale="log", yscale="log")
-    axis.set_title(KINDS[name].title.replace("categorical columns", "categorical"), loc="left")
+    title = KINDS[name].title.replace("numeric + 16 categorical columns", "+ 16 mixed columns")
+    axis.set_title(title, loc="left")
     axis.set_xlabel("rows, queries = pool")
     ticks = sorted({x["n"] for x in records})
     axis.set_xticks(ticks, [_rows(x) for x in ticks])
