@@ -30,6 +30,7 @@ STANDS_FOR = {
     "schema": "synthema_core.Schema",
     "audit": "synthema_core.audit.Audit",
     "model": "synthema_core.generate.FlowGenerator",
+    "generator": "synthema_core.generate.AvatarGenerator",
     "cohort": "synthema_core.generate.cohort",
 }
 
