@@ -15,6 +15,7 @@ from ..encoding import Encoder
 from ..errors import RuleError, SynthemaError, TableError
 from ..rules import broken
 from .famd import Famd
+from .settings import Settings
 
 if TYPE_CHECKING:
     import os
@@ -67,7 +68,7 @@ class Avatars:
     origin: NDArray[np.int64]
 
 
-class AvatarGenerator:
+class AvatarGenerator(Settings):
     """Synthetic patients by the avatar method; no evidence of privacy comes with it.
 
     Patients become points (factor analysis of mixed data), each is replaced by a random convex
@@ -83,6 +84,8 @@ class AvatarGenerator:
     Source: Guillaudeux et al. (2023), npj Digital Medicine 6, 37.
     """
 
+    settings = ("k", "ncp", "levels")
+
     def __init__(self, *, k: int = 20, ncp: int | None = 5, levels: str = "largest") -> None:
         """Choose the method's settings; nothing is computed.
 
@@ -96,21 +99,6 @@ class AvatarGenerator:
         self.k = k
         self.ncp = ncp
         self.levels = levels
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002 - scikit-learn's signature
-        """The settings by name, as in scikit-learn."""
-        del deep
-        return {name: getattr(self, name) for name in ("k", "ncp", "levels")}
-
-    def set_params(self, **params: Any) -> AvatarGenerator:
-        """Change settings by name, as in scikit-learn."""
-        for name, value in params.items():
-            if name not in self.get_params():
-                raise SynthemaError(
-                    f"parameter {name!r}: unknown. Use one of {sorted(self.get_params())}."
-                )
-            setattr(self, name, value)
-        return self
 
     @property
     def model(self) -> AvatarModel:

@@ -19,6 +19,7 @@ from ..errors import MissingExtra, SynthemaError, TableError
 from .conditions import Wanted
 from .model import Model, layout_of
 from .redraw import redraw
+from .settings import Settings
 
 try:
     import jax
@@ -44,7 +45,7 @@ CHUNK = 512  # rows drawn at once by one member: one compiled program whatever t
 HELD_OUT = 0.15
 
 
-class FlowGenerator:
+class FlowGenerator(Settings):
     """Synthetic patients from an ensemble of autoregressive normalizing flows on mixed columns.
 
     Every column's conditional is exact: numbers have the mass of the cell they were recorded in,
@@ -54,6 +55,8 @@ class FlowGenerator:
 
     Attributes set by `fit`: `model_`.
     """
+
+    settings = ("seed", "members", "hidden", "steps", "dropout", "ridge", "orders", "progress")
 
     def __init__(
         self,
@@ -88,22 +91,6 @@ class FlowGenerator:
         self.ridge = ridge
         self.orders = orders
         self.progress = progress
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002 - scikit-learn's signature
-        """The settings by name, as in scikit-learn."""
-        del deep
-        names = ("seed", "members", "hidden", "steps", "dropout", "ridge", "orders", "progress")
-        return {name: getattr(self, name) for name in names}
-
-    def set_params(self, **params: Any) -> FlowGenerator:
-        """Change settings by name, as in scikit-learn."""
-        for name, value in params.items():
-            if name not in self.get_params():
-                raise SynthemaError(
-                    f"parameter {name!r}: unknown. Use one of {sorted(self.get_params())}."
-                )
-            setattr(self, name, value)
-        return self
 
     def _check_settings(self) -> None:
         for name in ("members", "hidden", "steps"):
