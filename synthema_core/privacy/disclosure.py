@@ -150,9 +150,7 @@ def inference(
             right.append((hit, has))
             shares.append(_blind(guesses, truth[has], tolerance))
         (main, has), (control, theirs) = right
-        attacks.append(
-            _attack("inference", name, main, control, shares[0], counted=(has, theirs))
-        )
+        attacks.append(_attack("inference", name, main, control, shares[0], counted=(has, theirs)))
     return tuple(attacks)
 
 
