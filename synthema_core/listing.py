@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses as dicts, arrays as lists, NaN and infinities as None, all the way down."""
+    """Dataclasses as dicts, arrays as lists, NaN and infinities as None, all the way down.
+
+    A field marked `per_person` is left out: one number per patient is no figure to publish.
+    """
     if dataclasses.is_dataclass(value):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        shown = (f.name for f in dataclasses.fields(value) if not f.metadata.get("per_person"))
+        return {name: plain(getattr(value, name)) for name in shown}
     if isinstance(value, np.ndarray):
         return plain(value.tolist())
     if isinstance(value, list | tuple):
