@@ -41,6 +41,7 @@ class Attack:
             side is, or if the attack never fails on the control.
         minimum_detectable_risk: Smallest risk whose interval excludes 0 in four audits of five.
         succeeded: (n,) whether it succeeds on each training row.
+        controls_succeeded: (h,) whether it succeeds on each holdout row.
         source: Definition.
     """
 
@@ -52,6 +53,7 @@ class Attack:
     risk: Estimate
     minimum_detectable_risk: float
     succeeded: NDArray[np.bool_]
+    controls_succeeded: NDArray[np.bool_]
     source: str
 
 
@@ -148,7 +150,7 @@ def inference(
             right.append((hit, has))
             shares.append(_blind(guesses, truth[has], tolerance))
         (main, has), (control, theirs) = right
-        attacks.append(_attack("inference", name, main, control[theirs], shares[0], counted=has))
+        attacks.append(_attack("inference", name, main, control, shares[0], counted=(has, theirs)))
     return tuple(attacks)
 
 
@@ -207,18 +209,21 @@ def _attack(
     control: NDArray[np.bool_],
     baseline: float,
     *,
-    counted: NDArray[np.bool_] | None = None,
+    counted: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
 ) -> Attack:
-    ours = main if counted is None else main[counted]
+    ours, theirs = main, control
+    if counted is not None:
+        ours, theirs = main[counted[0]], control[counted[1]]
     return Attack(
         name=name,
         target=target,
         main=_share(ours),
-        control=_share(control),
+        control=_share(theirs),
         baseline=baseline,
-        risk=risk(int(ours.sum()), len(ours), int(control.sum()), len(control)),
-        minimum_detectable_risk=_detectable(control, len(ours)),
+        risk=risk(int(ours.sum()), len(ours), int(theirs.sum()), len(theirs)),
+        minimum_detectable_risk=_detectable(theirs, len(ours)),
         succeeded=main,
+        controls_succeeded=control,
         source=SOURCE,
     )
 
