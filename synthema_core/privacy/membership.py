@@ -5,7 +5,7 @@ together.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,8 +74,8 @@ class Membership:
     n_controls: int
     n_synthetic: int
     minimum_detectable_auc: float
-    member_scores: Floats = field(metadata={"per_person": True})
-    control_scores: Floats = field(metadata={"per_person": True})
+    member_scores: Floats
+    control_scores: Floats
     source: str
 
 
