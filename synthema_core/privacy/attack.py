@@ -47,7 +47,9 @@ class Attack:
             side is, or if the attack never fails on the control.
         minimum_detectable_risk: Smallest risk whose interval excludes 0 in four audits of five.
         succeeded: (n,) whether it succeeds on each training row; False where not attacked.
+        controls_succeeded: (h,) the same of each holdout row.
         attacked: (n,) which training rows were attacked; None is all of them.
+        controls_attacked: (h,) which holdout rows were; None is all of them.
         tried: Attacks that the interval of `risk` is corrected for; 1 is no correction.
         source: Definition.
     """
@@ -60,9 +62,11 @@ class Attack:
     risk: Estimate
     minimum_detectable_risk: float
     succeeded: NDArray[np.bool_]
+    controls_succeeded: NDArray[np.bool_]
     source: str
     attacker: str = "nearest"
     attacked: NDArray[np.bool_] | None = None
+    controls_attacked: NDArray[np.bool_] | None = None
     tried: int = 1
 
 
@@ -114,33 +118,72 @@ def corrected(attack: Attack, tried: int) -> Attack:
     return replace(attack, risk=found, tried=tried, source=attack.source + TRIED)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Side:
+    """How one attack fared on one table of n people.
+
+    Attributes:
+        hit: (a,) whether it succeeded on each person attacked.
+        at: (a,) their row numbers.
+        n: Rows of the table.
+    """
+
+    hit: NDArray[np.bool_]
+    at: NDArray[np.int64]
+    n: int
+
+    @classmethod
+    def all(cls, hit: NDArray[np.bool_]) -> "Side":
+        """Everybody was attacked."""
+        return cls(hit=hit, at=np.arange(len(hit)), n=len(hit))
+
+    @property
+    def succeeded(self) -> NDArray[np.bool_]:
+        """(n,) False where not attacked."""
+        return _spread(self.hit, self.at, self.n)
+
+    @property
+    def attacked(self) -> NDArray[np.bool_] | None:
+        """(n,) or None if everybody was."""
+        if len(self.at) == self.n:
+            return None
+        return _spread(np.ones(len(self.at), np.bool_), self.at, self.n)
+
+
 def attack(
     name: str,
     target: str,
-    main: NDArray[np.bool_],
-    control: NDArray[np.bool_],
+    main: Side,
+    control: Side,
     baseline: float,
     *,
     attacker: str = "nearest",
-    succeeded: NDArray[np.bool_],
-    attacked: NDArray[np.bool_] | None = None,
     source: str = SOURCE,
 ) -> Attack:
-    """From (a,) successes on training people and (b,) on the control."""
-    hits, others = int(main.sum()), int(control.sum())
+    """From successes on training people and on the control."""
+    hits, n = int(main.hit.sum()), len(main.hit)
+    others, h = int(control.hit.sum()), len(control.hit)
     return Attack(
         name=name,
         target=target,
-        main=share(hits, len(main)),
-        control=share(others, len(control)),
+        main=share(hits, n),
+        control=share(others, h),
         baseline=baseline,
-        risk=risk(hits, len(main), others, len(control)),
-        minimum_detectable_risk=detectable(others, len(control), len(main)),
-        succeeded=succeeded,
+        risk=risk(hits, n, others, h),
+        minimum_detectable_risk=detectable(others, h, n),
+        succeeded=main.succeeded,
+        controls_succeeded=control.succeeded,
         source=source,
         attacker=attacker,
-        attacked=attacked,
+        attacked=main.attacked,
+        controls_attacked=control.attacked,
     )
+
+
+def _spread(hit: NDArray[np.bool_], at: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
+    out = np.zeros(n, np.bool_)
+    out[at] = hit
+    return out
 
 
 def share(hits: float, n: int) -> Estimate:

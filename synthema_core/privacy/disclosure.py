@@ -15,7 +15,7 @@ from synthema_kernels import Rows, nearest, nearest_groups
 
 from .attack import SOURCE as SOURCE
 from .attack import Attack as Attack
-from .attack import Column, Columns, attack, column, drawn, missing, some, sweep
+from .attack import Column, Columns, Side, attack, column, drawn, missing, some, sweep
 from .attack import Sweep as Sweep
 from .attack import risk as risk
 from .model import predicted
@@ -64,15 +64,16 @@ def linkability(
     ours, theirs = (some(real, rows) for real, rows in zip((train, holdout), at, strict=True))
     links = [_closest(real, synthetic, (first, second), k, rng) for real in (ours, theirs)]
     met = [(a[:, :, None] == b[:, None, :]).any(axis=(1, 2)) for a, b in links]
+    sides = [
+        Side(hit=hit, at=rows, n=len(real))
+        for hit, rows, real in zip(met, at, (train, holdout), strict=True)
+    ]
     return attack(
         "linkability",
         target,
-        met[0],
-        met[1],
+        *sides,
         chance_to_meet(len(synthetic), k),
         attacker="nearest" if k == 1 else f"{k} nearest",
-        succeeded=_spread(met[0], at[0], len(train)),
-        attacked=_attacked(at[0], len(train)),
     )
 
 
@@ -198,22 +199,19 @@ def inference(
     for secret, name, guess in zip(secrets, names, guesses, strict=True):
         truths = [column(real, secret) for real in both]
         has = [~missing(truth) for truth in truths]
-        hits = [
-            right(one[h], truth[h], tolerance)
-            for one, truth, h in zip(guess, truths, has, strict=True)
+        sides = [
+            Side(hit=right(one[h], truth[h], tolerance), at=rows[h], n=len(real))
+            for one, truth, h, rows, real in zip(
+                guess, truths, has, at, (train, holdout), strict=True
+            )
         ]
-        counted = at[0][has[0]]
-        everybody = len(counted) == len(train)
         attacks.append(
             attack(
                 "inference",
                 name,
-                hits[0],
-                hits[1],
+                *sides,
                 blind(column(pool, secret), truths[0][has[0]], tolerance),
                 attacker="model" if model else "nearest" if k == 1 else f"{k} nearest",
-                succeeded=_spread(hits[0], counted, len(train)),
-                attacked=None if everybody else _attacked(counted, len(train)),
             )
         )
     return tuple(attacks)
@@ -327,17 +325,6 @@ def _voted(votes: Column) -> Column:
     # argmax takes the first of equals, which is the closest.
     equal = sum((votes == votes[:, [j]]).astype(np.int32) for j in range(k))
     return np.asarray(votes[np.arange(len(votes)), np.asarray(equal).argmax(axis=1)], np.int32)
-
-
-def _spread(hits: NDArray[np.bool_], at: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
-    """Successes at some rows as (n,) of all rows."""
-    out = np.zeros(n, np.bool_)
-    out[at] = hits
-    return out
-
-
-def _attacked(at: NDArray[np.int64], n: int) -> NDArray[np.bool_] | None:
-    return None if len(at) == n else _spread(np.ones(len(at), np.bool_), at, n)
 
 
 def _named(columns: Sequence[str]) -> str:

@@ -209,7 +209,7 @@ def _keys(table: Ints) -> NDArray[np.uint64]:
     rng = np.random.default_rng(table.shape[1])
     factors: NDArray[np.uint64] = rng.integers(1, 2**63, table.shape[1], dtype=np.uint64)
     key = np.zeros(len(table), np.uint64)
-    for j, factor in enumerate(factors | np.uint64(1)):  # odd: no bit is lost
-        key = (key + table[:, j].astype(np.uint64)) * factor
+    for j in range(table.shape[1]):
+        key = (key + table[:, j].astype(np.uint64)) * (factors[j] | np.uint64(1))  # odd: bits stay
         key ^= key >> np.uint64(29)
     return key

@@ -56,7 +56,8 @@ def singling_out(
 
     Returns:
         One attack for each width. `main` and `control` are shares of the predicates; `succeeded`
-        says which training rows some predicate isolates. All are empty if no predicate was found.
+        says which training rows some predicate isolates, `controls_succeeded` which of the
+        holdout, at its own size. All are empty if no predicate was found.
     """
     ranked = RankedTables.of(train, holdout, synthetic)
     ours, theirs, pool = ranked.tables
@@ -70,19 +71,17 @@ def singling_out(
         about = (pool, ranked.top, ranked.is_number, usable, width)
         found = isolating(*about, wanted=n_attacks, attempts=attempts or 50 * n_attacks, rng=rng)
         inside, outside = found.on(members), found.on(controls)
-        isolated = inside.count == 1
         # Under the null both sides depend alike; the side that shows it more speaks for both.
         effect = max(
             dependence(inside, len(ours)),
             dependence(outside, len(theirs)),
             crowding(inside, outside, len(theirs)) if len(theirs) < len(ours) else 1.0,
         )
-        main = float(isolated.sum()), len(found) / effect
+        main = float((inside.count == 1).sum()), len(found) / effect
         control = _control(inside, outside, len(ours), len(theirs), effect)
         blind = at_random(*about, n_attacks, rng).on(members, enough=2).count == 1
-        succeeded = np.zeros(len(ours), np.bool_)
-        succeeded[inside.rows[isolated, 0]] = True
-        attacks.append(_attack(width, len(found), main, control, float(blind.mean()), succeeded))
+        who = [_isolated(side, len(table)) for side, table in ((inside, ours), (outside, theirs))]
+        attacks.append(_attack(width, len(found), main, control, float(blind.mean()), *who))
     return tuple(attacks)
 
 
@@ -93,6 +92,7 @@ def _attack(
     control: tuple[float, float],
     blind: float,
     succeeded: NDArray[np.bool_],
+    controls_succeeded: NDArray[np.bool_],
 ) -> Attack:
     """From successes and effective trials; shares are of all m predicates."""
     (hits, n), (others, h) = main, control
@@ -106,9 +106,17 @@ def _attack(
         risk=risk(hits, n, others, h),
         minimum_detectable_risk=detectable(others, h, n),
         succeeded=succeeded,
+        controls_succeeded=controls_succeeded,
         source=SOURCE,
         attacker="predicates",
     )
+
+
+def _isolated(found: Matches, n: int) -> NDArray[np.bool_]:
+    """(n,) whether some predicate isolates each person."""
+    out = np.zeros(n, np.bool_)
+    out[found.rows[found.count == 1, 0]] = True
+    return out
 
 
 def dependence(found: Matches, rows: int) -> float:
