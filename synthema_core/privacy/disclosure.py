@@ -64,14 +64,15 @@ def linkability(
     ours, theirs = (some(real, rows) for real, rows in zip((train, holdout), at, strict=True))
     links = [_closest(real, synthetic, (first, second), k, rng) for real in (ours, theirs)]
     met = [(a[:, :, None] == b[:, None, :]).any(axis=(1, 2)) for a, b in links]
-    sides = [
+    main, control = (
         Side(hit=hit, at=rows, n=len(real))
         for hit, rows, real in zip(met, at, (train, holdout), strict=True)
-    ]
+    )
     return attack(
         "linkability",
         target,
-        *sides,
+        main,
+        control,
         chance_to_meet(len(synthetic), k),
         attacker="nearest" if k == 1 else f"{k} nearest",
     )
@@ -199,17 +200,18 @@ def inference(
     for secret, name, guess in zip(secrets, names, guesses, strict=True):
         truths = [column(real, secret) for real in both]
         has = [~missing(truth) for truth in truths]
-        sides = [
+        main, control = (
             Side(hit=right(one[h], truth[h], tolerance), at=rows[h], n=len(real))
             for one, truth, h, rows, real in zip(
                 guess, truths, has, at, (train, holdout), strict=True
             )
-        ]
+        )
         attacks.append(
             attack(
                 "inference",
                 name,
-                *sides,
+                main,
+                control,
                 blind(column(pool, secret), truths[0][has[0]], tolerance),
                 attacker="model" if model else "nearest" if k == 1 else f"{k} nearest",
             )

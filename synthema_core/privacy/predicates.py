@@ -207,9 +207,9 @@ def _median(values: Ints) -> float:
 def _keys(table: Ints) -> NDArray[np.uint64]:
     """(n,) one number for equal rows; two of a million rows share one with a chance of 3e-8."""
     rng = np.random.default_rng(table.shape[1])
-    factors: NDArray[np.uint64] = rng.integers(1, 2**63, table.shape[1], dtype=np.uint64)
+    factors: NDArray[np.uint64] = rng.integers(1, 2**63, (table.shape[1],), dtype=np.uint64)
     key = np.zeros(len(table), np.uint64)
     for j in range(table.shape[1]):
         key = (key + table[:, j].astype(np.uint64)) * (factors[j] | np.uint64(1))  # odd: bits stay
-        key ^= key >> np.uint64(29)
+        key = key ^ (key >> np.uint64(29))
     return key
