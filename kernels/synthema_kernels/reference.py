@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .contract import Metric, Neighbors
-from .predicates import Matches, Ranked
+from .ranked import Matches, Ranked
 from .rows import Rows
 
 
