@@ -14,9 +14,11 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import tables
+from ..columns import Protection
 from ..encoding import Encoder, FlowView
 from ..errors import MissingExtra, SynthemaError, TableError
 from .conditions import Wanted
+from .kept_back import kept_back
 from .model import Model, layout_of
 from .redraw import redraw
 from .settings import Settings
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 MIN_ROWS = 50
 CHUNK = 512  # rows drawn at once by one member: one compiled program whatever the number asked for
 HELD_OUT = 0.15
+DEFAULT_PROTECTION = Protection()
 
 
 class FlowGenerator(Settings):
@@ -56,7 +59,10 @@ class FlowGenerator(Settings):
     Attributes set by `fit`: `model_`.
     """
 
-    settings = ("seed", "members", "hidden", "steps", "dropout", "ridge", "orders", "progress")
+    settings = (
+        *("seed", "members", "hidden", "steps", "dropout", "ridge", "orders"),
+        *("protection", "progress"),
+    )
 
     def __init__(
         self,
@@ -68,6 +74,7 @@ class FlowGenerator(Settings):
         dropout: float = 0.3,
         ridge: float = 1.0,
         orders: flows.Family = "numbers_first",
+        protection: Protection = DEFAULT_PROTECTION,
         progress: bool | None = None,
     ) -> None:
         """Choose the training; nothing is computed.
@@ -81,6 +88,9 @@ class FlowGenerator(Settings):
             ridge: Penalty of the regressions that training starts from, in rows per feature.
             orders: "numbers_first" reads numbers before the categories that often derive from them;
                 "mixed" reads in any order.
+            protection: What is kept back of the training table: rare levels are pooled, rare
+                repeated numbers spread, extremes replaced by fitted tails. `Protection(min_count=1,
+                tails="kept")` keeps nothing back.
             progress: Show a progress bar; None shows it on a terminal only.
         """
         self.seed = seed
@@ -90,6 +100,7 @@ class FlowGenerator(Settings):
         self.dropout = dropout
         self.ridge = ridge
         self.orders = orders
+        self.protection = protection
         self.progress = progress
 
     def _check_settings(self) -> None:
@@ -139,7 +150,7 @@ class FlowGenerator(Settings):
                 f"train: expected at least {MIN_ROWS} rows, got {frame.height}. A density of so "
                 "few patients would be their copy; use more rows."
             )
-        encoder = Encoder.fit(frame, schema)
+        encoder = Encoder.fit(frame, schema, protection=self.protection)
         layout = layout_of(encoder)
         structure = _structure(encoder, frame.height)
         rows = _mixed(encoder.flow(frame))
@@ -191,7 +202,12 @@ class FlowGenerator(Settings):
                     stop.set()
                     raise
         record = {
-            "settings": {**asdict(settings), **self.get_params()},
+            "settings": {
+                **asdict(settings),
+                **self.get_params(),
+                "protection": self.protection.to_dict(),
+            },
+            "kept_back": kept_back(encoder),
             "rows": frame.height,
             "seconds": time.perf_counter() - started,
             "best_step": [f.best_step for f in fitted],
@@ -223,14 +239,16 @@ class FlowGenerator(Settings):
             (n,) nats.
         """
         model = self.model
-        rows = _mixed(model.encoder.flow(tables.as_frame(table, name="table")))
+        frame = tables.as_frame(table, name="table")
+        rows = _mixed(model.encoder.flow(frame))
         each = np.stack(
             [
                 np.asarray(_log_prob(member, model.structure, rows, model.layout), np.float64)
                 for member in model.members
             ]
         )
-        return np.asarray(np.logaddexp.reduce(each, axis=0) - np.log(len(each)))
+        shares = model.encoder.log_shares(frame)
+        return np.asarray(np.logaddexp.reduce(each, axis=0) - np.log(len(each)) + shares)
 
     def sample(self, n: int, *, seed: int, where: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """Draw synthetic patients; none of them breaks a rule of the schema.
@@ -291,6 +309,7 @@ class FlowGenerator(Settings):
         model = read(path)
         settings = cls(seed=0).get_params()
         settings |= {k: v for k, v in model.record["settings"].items() if k in settings}
+        settings["protection"] = Protection(**model.record["settings"]["protection"])
         generator = cls(**settings)
         generator.model_ = model
         return generator
