@@ -2,7 +2,7 @@
 
 For each seed: fit FlowGenerator with its defaults on half of the patients, draw as many, and mark
 them beside fresh patients (ceiling), independent marginals (floor) and, with `--cart`, a sequential
-CART. Settings can be tried with `--set members=2 steps=500 min_count=1`; nothing is tuned per table.
+CART. `--set members=2 steps=500 min_count=1` tries settings; nothing is tuned per table.
 """
 
 import argparse

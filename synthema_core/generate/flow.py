@@ -20,8 +20,8 @@ from ..errors import MissingExtra, SynthemaError, TableError
 from .conditions import Wanted
 from .kept_back import kept_back
 from .model import Model, layout_of
-from .redraw import redraw
-from .settings import Settings
+from .redraw import Stream
+from .streaming import Streaming
 
 try:
     import jax
@@ -48,7 +48,7 @@ HELD_OUT = 0.15
 DEFAULT_PROTECTION = Protection()
 
 
-class FlowGenerator(Settings):
+class FlowGenerator(Streaming):
     """Synthetic patients from an ensemble of autoregressive normalizing flows on mixed columns.
 
     Every column's conditional is exact: numbers have the mass of the cell they were recorded in,
@@ -56,7 +56,7 @@ class FlowGenerator(Settings):
     probability. Levels that a rule forbids have none; what remains of the rules is met by redrawing
     whole rows.
 
-    Attributes set by `fit`: `model_`.
+    Attributes set by `fit`: `model_`. `sample` sets `redraw_`: what rules refused.
     """
 
     settings = (
@@ -250,23 +250,8 @@ class FlowGenerator(Settings):
         shares = model.encoder.log_shares(frame)
         return np.asarray(np.logaddexp.reduce(each, axis=0) - np.log(len(each)) + shares)
 
-    def sample(self, n: int, *, seed: int, where: Mapping[str, Any] | None = None) -> pl.DataFrame:
-        """Draw synthetic patients; none of them breaks a rule of the schema.
-
-        Args:
-            n: How many.
-            seed: Of the draw. Same model and seed, same rows, on any machine.
-            where: Conditions every row must meet, by column: a value, a list of values, a pair
-                `(low, high)` of bounds included, or None for missing.
-
-        Returns:
-            A table with the schema's modelled columns, in the training table's dtypes.
-
-        Raises:
-            SynthemaError: If `n` is negative, or before `fit`.
-            RuleError: If the rules and conditions accept too few draws to go on.
-            SchemaError: If `where` names an unknown column or category.
-        """
+    def _stream(self, n: int, seed: int, where: Mapping[str, Any] | None) -> Stream:
+        """Rows as they are accepted."""
         model = self.model
         if n < 0:
             raise SynthemaError(f"n: expected a number of rows from 0, got {n}.")
@@ -289,7 +274,7 @@ class FlowGenerator(Settings):
             total = CHUNK * len(exact)
             return model.encoder.table(codes.reshape(-1, total), z.reshape(-1, total))
 
-        return redraw(draw, n, model.encoder.schema.all_rules, wanted)
+        return Stream(draw, model.encoder.schema.all_rules, wanted)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the model file: safetensors with a JSON header, no pickle."""
