@@ -113,6 +113,7 @@ def sample(arguments: argparse.Namespace) -> int:
 def audit(arguments: argparse.Namespace) -> int:
     """Measure a synthetic table against the real ones."""
     from ..audit import carry_out, prepare
+    from ..context import ReleaseContext
     from ..memory import bytes_of
     from ..schema import Schema
     from ..sources import as_source
@@ -123,6 +124,7 @@ def audit(arguments: argparse.Namespace) -> int:
         from ..distributed import carry_out as carry_out_there  # an extra: its lack is told now
     bound = None if arguments.memory is None else bytes_of(arguments.memory, name="--memory")
     schema = Schema.read(arguments.schema)
+    context = None if arguments.context is None else ReleaseContext.read(arguments.context)
 
     def opened(path: str) -> "Source":
         return as_source(path, name=Path(path).name, bound=bound)
@@ -138,6 +140,12 @@ def audit(arguments: argparse.Namespace) -> int:
         schema=schema,
         seed=arguments.seed,
         memory=bound,
+        evidence=arguments.evidence,
+        quasi_identifiers=arguments.quasi or None,
+        secrets=arguments.secret or None,
+        unit=arguments.patient,
+        context=context,
+        linked=arguments.linked,
     )
     if bound is not None or job.plan.seconds > LONG:
         note(str(job.plan))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import threading
 import time
-from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -15,7 +13,7 @@ from tqdm import tqdm
 
 from .. import tables
 from ..columns import Protection
-from ..encoding import Encoder, FlowView
+from ..encoding import Encoder
 from ..errors import MissingExtra, SynthemaError, TableError
 from .conditions import Wanted
 from .kept_back import kept_back
@@ -28,12 +26,15 @@ try:
     import jax.numpy as jnp
 
     from synthema_kernels import flows
+
+    from .starting import copula_members, mixed_rows, structure_of
 except ImportError as error:  # pragma: no cover - needs an environment without the extra
     raise MissingExtra(
         "FlowGenerator needs the flows extra. Run: pip install 'synthema-core[flows]'"
     ) from error
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -152,57 +153,44 @@ class FlowGenerator(Streaming):
             )
         encoder = Encoder.fit(frame, schema, protection=self.protection)
         layout = layout_of(encoder)
-        structure = _structure(encoder, frame.height)
-        rows = _mixed(encoder.flow(frame))
-        settings = flows.Settings(
-            steps=self.steps,
-            dropout=self.dropout,
-            batch=int(np.clip(frame.height // 8, 64, 256)),
+        structure = structure_of(encoder, frame.height)
+        rows = mixed_rows(encoder.flow(frame))
+        seeds = np.random.SeedSequence(self.seed).spawn(self.members)
+        rngs = [np.random.default_rng(s) for s in seeds]
+        held_out = np.stack([_held_out(frame.height, rng) for rng in rngs])
+        weights = np.ones((self.members, frame.height))
+        np.put_along_axis(weights, held_out, 0.0, axis=1)
+        start = copula_members(
+            encoder,
+            rows,
+            weights,
+            rngs,
+            orders=self.orders,
+            hidden=self.hidden,
+            ridge=self.ridge,
         )
-        stop = threading.Event()  # a thread cannot be killed: each looks here between stretches
+        settings = flows.Settings(batch=int(np.clip(frame.height // 8, 64, 256)))
+        pace = flows.Pace(steps=self.steps, dropout=self.dropout)
         with tqdm(
             total=self.members * self.steps,
             desc="fit",
             unit="step",
             disable=None if self.progress is None else not self.progress,
         ) as bar:
-
-            def report(steps: int) -> None:
-                if stop.is_set():
-                    raise CancelledError
-                bar.update(steps)
-
-            def train_member(seeds: np.random.SeedSequence) -> flows.Fitted:
-                rng = np.random.default_rng(seeds)
-                held, kept = _fold(frame.height, rng)
-                start = flows.copula_member(
-                    rows.take(kept),
-                    layout,
-                    flows.draw_order(layout, self.orders, encoder.variables.status, rng),
-                    hidden=self.hidden,
-                    ridge=self.ridge,
-                    rng=rng,
-                )
-                return flows.fit(
-                    start,
-                    structure,
-                    rows.take(kept),
-                    rows.take(held),
-                    layout,
-                    settings,
-                    key=jax.random.key(int(rng.integers(2**31))),
-                    on_steps=report,
-                )
-
-            seeds = np.random.SeedSequence(self.seed).spawn(self.members)
-            with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-                try:
-                    fitted = list(pool.map(train_member, seeds))
-                except BaseException:  # Ctrl-C too: the pool waits for its threads
-                    stop.set()
-                    raise
+            fitted = flows.fit(
+                start,
+                structure,
+                rows,
+                flows.Fold.of(weights, held_out),
+                layout,
+                settings,
+                pace,
+                keys=jax.random.split(jax.random.key(self.seed), self.members),
+                on_steps=bar.update,
+            )
         record = {
             "settings": {
+                **asdict(pace),
                 **asdict(settings),
                 **self.get_params(),
                 "protection": self.protection.to_dict(),
@@ -210,9 +198,9 @@ class FlowGenerator(Streaming):
             "kept_back": kept_back(encoder),
             "rows": frame.height,
             "seconds": time.perf_counter() - started,
-            "best_step": [f.best_step for f in fitted],
-            "train": [f.train for f in fitted],
-            "validation": [f.validation for f in fitted],
+            "best_step": fitted.best_step,
+            "train": fitted.train,
+            "validation": fitted.validation,
             "versions": {"jax": jax.__version__, "python": platform.python_version()},
             "device": jax.devices()[0].device_kind,
         }
@@ -220,7 +208,7 @@ class FlowGenerator(Streaming):
             encoder=encoder,
             layout=layout,
             structure=structure,
-            members=tuple(f.member for f in fitted),
+            members=fitted.members,
             record=record,
         )
         return self
@@ -240,13 +228,8 @@ class FlowGenerator(Streaming):
         """
         model = self.model
         frame = tables.as_frame(table, name="table")
-        rows = _mixed(model.encoder.flow(frame))
-        each = np.stack(
-            [
-                np.asarray(_log_prob(member, model.structure, rows, model.layout), np.float64)
-                for member in model.members
-            ]
-        )
+        rows = mixed_rows(model.encoder.flow(frame))
+        each = flows.log_probs(model.members, model.structure, rows, model.layout)
         shares = model.encoder.log_shares(frame)
         return np.asarray(np.logaddexp.reduce(each, axis=0) - np.log(len(each)) + shares)
 
@@ -257,21 +240,18 @@ class FlowGenerator(Streaming):
             raise SynthemaError(f"n: expected a number of rows from 0, got {n}.")
         wanted = Wanted.of(where or {}, model.encoder.schema)
         with jax.enable_x64(True):  # noqa: FBT003
-            exact = [_in_double(member) for member in model.members]
+            members = _in_double(model.members)
             structure = _in_double(model.structure)
             key = jax.random.key(seed)
+        k = len(model.members.position)
 
         def draw(turn: int) -> pl.DataFrame:
             """One chunk from every member, taken in turn."""
             with jax.enable_x64(True):  # noqa: FBT003
-                keys = jax.random.split(jax.random.fold_in(key, turn), len(exact))
-                drawn = [
-                    flows.sample(member, structure, k, model.layout, CHUNK)
-                    for member, k in zip(exact, keys, strict=True)
-                ]
-                codes = np.stack([np.asarray(d.codes) for d in drawn], axis=2)
-                z = np.stack([np.asarray(d.z) for d in drawn], axis=2)
-            total = CHUNK * len(exact)
+                keys = jax.random.split(jax.random.fold_in(key, turn), k)
+                drawn = _sample(members, structure, keys, model.layout, CHUNK)
+            codes, z = (np.moveaxis(np.asarray(a), 0, 2) for a in (drawn.codes, drawn.z))
+            total = k * CHUNK
             return model.encoder.table(codes.reshape(-1, total), z.reshape(-1, total))
 
         return Stream(draw, model.encoder.schema.all_rules, wanted)
@@ -300,43 +280,20 @@ class FlowGenerator(Streaming):
         return generator
 
 
-_log_prob = jax.jit(flows.log_prob, static_argnames=("layout",))
+@partial(jax.jit, static_argnames=("layout", "n"))
+def _sample(
+    members: flows.Member, structure: flows.Structure, keys: jax.Array, layout: flows.Layout, n: int
+) -> flows.Draw:
+    def one(of: tuple[flows.Member, jax.Array]) -> flows.Draw:
+        drawn: flows.Draw = flows.sample(of[0], structure, of[1], layout, n)
+        return drawn
+
+    drawn: flows.Draw = jax.lax.map(one, (members, keys))
+    return drawn
 
 
-def _fold(n: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    order = rng.permutation(n)
-    cut = max(20, int(HELD_OUT * n))
-    return order[:cut], order[cut:]
-
-
-def _structure(encoder: Encoder, n: int) -> flows.Structure:
-    """Certainties of the schema and the wide cells of every number."""
-    wide = [codec.number.wide() for codec in encoder.numeric.values()]
-    size = max((len(z) for z, _, _ in wide), default=0) + 1
-
-    def padded(part: int) -> jax.Array:
-        rows = [np.pad(w[part], (0, size - len(w[part])), constant_values=np.inf) for w in wide]
-        return jnp.asarray(np.stack(rows) if rows else np.empty((0, size)), jnp.float32)
-
-    return flows.Structure(
-        forbid=jnp.asarray(encoder.forbidden()),
-        cell_low=padded(1),
-        cell_high=padded(2),
-        cell_z=padded(0),
-        log_unseen=jnp.float32(-np.log(2.0 * n + 2.0)),
-    )
-
-
-def _mixed(view: FlowView) -> flows.MixedRows:
-    cells = view.cells
-    return flows.MixedRows(
-        codes=jnp.asarray(view.codes),
-        z=jnp.asarray(cells.z, jnp.float32),
-        low=jnp.asarray(cells.low, jnp.float32),
-        high=jnp.asarray(cells.high, jnp.float32),
-        log_width=jnp.asarray(cells.log_width, jnp.float32),
-        present=jnp.asarray(cells.present),
-    )
+def _held_out(n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    return rng.permutation(n)[: max(20, int(HELD_OUT * n))]
 
 
 def _in_double(tree: Any) -> Any:
