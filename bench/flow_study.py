@@ -115,7 +115,9 @@ def main() -> None:
             frame = pl.DataFrame(found)
             print(
                 "  "
-                + ", ".join(f"{k} {frame[k].mean():.3f} ({frame[k].std() or 0:.3f})" for k in frame.columns),
+                + ", ".join(
+                    f"{k} {frame[k].mean():.3f} ({frame[k].std() or 0:.3f})" for k in frame.columns
+                ),
                 flush=True,
             )
 

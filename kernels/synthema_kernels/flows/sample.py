@@ -34,14 +34,15 @@ from .rows import Layout, bend
 
 if TYPE_CHECKING:
     from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+    from numpy.typing import NDArray
 
 
 class Allowed(NamedTuple):
     """What each row may be: levels, and an interval of the normal scale for each number."""
 
-    levels: Bool[Array, "width n"]
-    low: Float[Array, "p n"]
-    high: Float[Array, "p n"]
+    levels: Bool[Array, "width n"] | NDArray[np.bool_]
+    low: Float[Array, "p n"] | NDArray[np.float64]
+    high: Float[Array, "p n"] | NDArray[np.float64]
 
 
 class Draw(NamedTuple):
@@ -191,5 +192,6 @@ def _between(low: Array, high: Array, u: Array) -> Array:
     """A standard normal given that it lies between, from a uniform; exact in either tail."""
     flip = low + high > 0.0
     a, b = ndtr(jnp.where(flip, -high, low)), ndtr(jnp.where(flip, -low, high))
-    x = ndtri(jnp.maximum(a + u * (b - a), float(np.finfo(u.dtype).tiny)))
+    share = a + jnp.where(flip, 1.0 - u, u) * (b - a)
+    x = ndtri(jnp.maximum(share, float(np.finfo(u.dtype).tiny)))
     return jnp.clip(jnp.where(flip, -x, x), low, high)
