@@ -6,10 +6,21 @@
 - `start`: the member that is a Gaussian copula; `orders`: the orders members read in.
 - `fit`: compiled training with early stopping; `sample`: drawing rows.
 
+Continuous rows have flows of their own, faster where columns are many and all numbers:
+
+- `coupling` and `autoregressive`: bijections, layers of a network that conditions the spline.
+- `continuous`: their density, samples and training, on one device or a mesh.
+
 An ensemble is a list of members that share `Layout` and `Structure`: every function here compiles
 once for all of them.
 """
 
+from .autoregressive import Autoregressive as Autoregressive
+from .continuous import ContinuousFit as ContinuousFit
+from .continuous import ContinuousFlow as ContinuousFlow
+from .continuous import Training as Training
+from .continuous import fit_continuous as fit_continuous
+from .coupling import Coupling as Coupling
 from .density import Member as Member
 from .density import Structure as Structure
 from .density import log_prob as log_prob
@@ -27,6 +38,10 @@ from .start import copula_member as copula_member
 
 __all__ = [
     "FAR",
+    "Autoregressive",
+    "ContinuousFit",
+    "ContinuousFlow",
+    "Coupling",
     "Draw",
     "Family",
     "Fitted",
@@ -35,9 +50,11 @@ __all__ = [
     "MixedRows",
     "Settings",
     "Structure",
+    "Training",
     "copula_member",
     "draw_order",
     "fit",
+    "fit_continuous",
     "log_prob",
     "sample",
 ]
