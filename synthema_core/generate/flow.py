@@ -12,12 +12,14 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import tables
+from ..columns import Protection
 from ..encoding import Encoder
 from ..errors import MissingExtra, SynthemaError, TableError
 from .conditions import Wanted
+from .kept_back import kept_back
 from .model import Model, layout_of
-from .redraw import redraw
-from .settings import Settings
+from .redraw import Stream
+from .streaming import Streaming
 
 try:
     import jax
@@ -44,9 +46,10 @@ if TYPE_CHECKING:
 MIN_ROWS = 50
 CHUNK = 512  # rows drawn at once by one member: one compiled program whatever the number asked for
 HELD_OUT = 0.15
+DEFAULT_PROTECTION = Protection()
 
 
-class FlowGenerator(Settings):
+class FlowGenerator(Streaming):
     """Synthetic patients from an ensemble of autoregressive normalizing flows on mixed columns.
 
     Every column's conditional is exact: numbers have the mass of the cell they were recorded in,
@@ -54,10 +57,13 @@ class FlowGenerator(Settings):
     probability. Levels that a rule forbids have none; what remains of the rules is met by redrawing
     whole rows.
 
-    Attributes set by `fit`: `model_`.
+    Attributes set by `fit`: `model_`. `sample` sets `redraw_`: what rules refused.
     """
 
-    settings = ("seed", "members", "hidden", "steps", "dropout", "ridge", "orders", "progress")
+    settings = (
+        *("seed", "members", "hidden", "steps", "dropout", "ridge", "orders"),
+        *("protection", "progress"),
+    )
 
     def __init__(
         self,
@@ -69,6 +75,7 @@ class FlowGenerator(Settings):
         dropout: float = 0.3,
         ridge: float = 1.0,
         orders: flows.Family = "numbers_first",
+        protection: Protection = DEFAULT_PROTECTION,
         progress: bool | None = None,
     ) -> None:
         """Choose the training; nothing is computed.
@@ -82,6 +89,9 @@ class FlowGenerator(Settings):
             ridge: Penalty of the regressions that training starts from, in rows per feature.
             orders: "numbers_first" reads numbers before the categories that often derive from them;
                 "mixed" reads in any order.
+            protection: What is kept back of the training table: rare levels are pooled, rare
+                repeated numbers spread, extremes replaced by fitted tails. `Protection(min_count=1,
+                tails="kept")` keeps nothing back.
             progress: Show a progress bar; None shows it on a terminal only.
         """
         self.seed = seed
@@ -91,6 +101,7 @@ class FlowGenerator(Settings):
         self.dropout = dropout
         self.ridge = ridge
         self.orders = orders
+        self.protection = protection
         self.progress = progress
 
     def _check_settings(self) -> None:
@@ -140,7 +151,7 @@ class FlowGenerator(Settings):
                 f"train: expected at least {MIN_ROWS} rows, got {frame.height}. A density of so "
                 "few patients would be their copy; use more rows."
             )
-        encoder = Encoder.fit(frame, schema)
+        encoder = Encoder.fit(frame, schema, protection=self.protection)
         layout = layout_of(encoder)
         structure = structure_of(encoder, frame.height)
         rows = mixed_rows(encoder.flow(frame))
@@ -178,7 +189,13 @@ class FlowGenerator(Settings):
                 on_steps=bar.update,
             )
         record = {
-            "settings": {**asdict(pace), **asdict(settings), **self.get_params()},
+            "settings": {
+                **asdict(pace),
+                **asdict(settings),
+                **self.get_params(),
+                "protection": self.protection.to_dict(),
+            },
+            "kept_back": kept_back(encoder),
             "rows": frame.height,
             "seconds": time.perf_counter() - started,
             "best_step": fitted.best_step,
@@ -210,27 +227,14 @@ class FlowGenerator(Settings):
             (n,) nats.
         """
         model = self.model
-        rows = mixed_rows(model.encoder.flow(tables.as_frame(table, name="table")))
+        frame = tables.as_frame(table, name="table")
+        rows = mixed_rows(model.encoder.flow(frame))
         each = flows.log_probs(model.members, model.structure, rows, model.layout)
-        return np.asarray(np.logaddexp.reduce(each, axis=0) - np.log(len(each)))
+        shares = model.encoder.log_shares(frame)
+        return np.asarray(np.logaddexp.reduce(each, axis=0) - np.log(len(each)) + shares)
 
-    def sample(self, n: int, *, seed: int, where: Mapping[str, Any] | None = None) -> pl.DataFrame:
-        """Draw synthetic patients; none of them breaks a rule of the schema.
-
-        Args:
-            n: How many.
-            seed: Of the draw. Same model and seed, same rows, on any machine.
-            where: Conditions every row must meet, by column: a value, a list of values, a pair
-                `(low, high)` of bounds included, or None for missing.
-
-        Returns:
-            A table with the schema's modelled columns, in the training table's dtypes.
-
-        Raises:
-            SynthemaError: If `n` is negative, or before `fit`.
-            RuleError: If the rules and conditions accept too few draws to go on.
-            SchemaError: If `where` names an unknown column or category.
-        """
+    def _stream(self, n: int, seed: int, where: Mapping[str, Any] | None) -> Stream:
+        """Rows as they are accepted."""
         model = self.model
         if n < 0:
             raise SynthemaError(f"n: expected a number of rows from 0, got {n}.")
@@ -250,7 +254,7 @@ class FlowGenerator(Settings):
             total = k * CHUNK
             return model.encoder.table(codes.reshape(-1, total), z.reshape(-1, total))
 
-        return redraw(draw, n, model.encoder.schema.all_rules, wanted)
+        return Stream(draw, model.encoder.schema.all_rules, wanted)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the model file: safetensors with a JSON header, no pickle."""
@@ -270,6 +274,7 @@ class FlowGenerator(Settings):
         model = read(path)
         settings = cls(seed=0).get_params()
         settings |= {k: v for k, v in model.record["settings"].items() if k in settings}
+        settings["protection"] = Protection(**model.record["settings"]["protection"])
         generator = cls(**settings)
         generator.model_ = model
         return generator

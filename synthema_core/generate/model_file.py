@@ -2,8 +2,8 @@
 
 The header holds the schema, the encoder, the architecture and the training record; the tensors are
 the members' weights and the structure they share. A model file is as sensitive as what it can
-generate: the encoder keeps the values that several patients share and the midpoints between the
-others.
+generate. With the default protection the encoder keeps the values that several patients share and
+ends of pieces that stand for several; without, the midpoints between all others too.
 """
 
 from __future__ import annotations
