@@ -70,7 +70,7 @@ def table_attacks(
     if people < FEWEST or made.height < FEWEST // 2:
         return _too_few(people, made.height)
     names = [column.name for column in schema.modelled]
-    common = dict(real[0].select(names).schema)
+    common = real[0].select(names).schema
     rows = pl.concat([table.select(names).cast(common) for table in (*real, made)])
     try:
         from .generate.shadows import shadow_scores
@@ -120,7 +120,7 @@ def model_attacks(
         return _too_few(people, people)
     encoder = model.model.encoder
     names = [column.name for column in encoder.schema.modelled]
-    common = dict(real[0].select(names).schema)
+    common = real[0].select(names).schema
     rows = pl.concat([table.select(names).cast(common) for table in real])
     include = lira.halves(people, shadows, seed=seed)
     ours = shadow_scores(encoder, rows, include, seed=seed, settings=settings, on_steps=on_steps)
