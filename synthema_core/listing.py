@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from .result import Audit
 
 
-PER_PERSON = ("succeeded", "controls_succeeded", "attacked")  # one entry per person: not numbers
+# One entry per person: not numbers.
+PER_PERSON = ("succeeded", "controls_succeeded", "attacked", "member_scores", "control_scores")
 
 
 def plain(value: Any) -> Any:
