@@ -13,16 +13,10 @@ import numpy as np
 import polars as pl
 
 import synthema_core as sc
+from bench.exam.protocols import AML as COLUMNS
 from bench.patients import load, split
 from synthema_core.generate import FlowGenerator
 from synthema_core.rules import Condition, Excludes, Implies, Ordered
-
-COLUMNS = """study type_aml sex age ecog hb platelet wbc ldh bm_blasts pb_blasts splenomegaly
-normal_karyotype cyto_complex cyto_minus5_5q cyto_minus7 cyto_plus8_8q cyto_mono17_17p_abn17p
-cyto_t_15_17 cyto_t_8_21 cyto_inv16_t16_16 mut_NPM1 mut_CEBPA mut_FLT3_ITD mut_FLT3_TKD mut_DNMT3A
-mut_NRAS mut_TET2 mut_IDH2 mut_IDH1 mut_RUNX1 mut_PTPN11 mut_TP53 mut_SRSF2 mut_ASXL1 mut_KIT
-mut_WT1 mut_STAG2 molecular_class eln_risk_2011 induction_response hsct cr_days efs_days efs_status
-os_days os_status""".split()
 
 
 def _is(column: str, value: str | int) -> Condition:

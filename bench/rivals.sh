@@ -6,11 +6,12 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}
-everybody="anonymeter faiss gower onedal pykdtree scipy sdmetrics sklearn syntheval"
+everybody="anonymeter exam faiss gower onedal pykdtree scipy sdmetrics sklearn syntheval"
 
 needs() {
     case $1 in
     anonymeter) echo "anonymeter==1.1.0 numpy==1.26.4 numba==0.68.1" ;;
+    exam) echo "lightgbm==4.7.0 lifelines==0.30.3 scikit-learn==1.9.1 polars==2.1.0 pandas==2.3.3 numpy==2.4.6" ;;
     faiss) echo "faiss-cpu==1.15.1 numpy==2.4.6" ;;
     gower) echo "gower==0.1.2 numpy==2.4.6 pandas==3.1.1 scipy==1.17.1" ;;
     onedal) echo "scikit-learn-intelex==2026.2.0 scikit-learn==1.9.1 numpy==2.4.6" ;;

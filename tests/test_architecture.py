@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -56,8 +57,11 @@ def imports(path: Path) -> frozenset[str]:
     return frozenset(found)
 
 
-def fresh(code: str, *, cwd: Path = ROOT) -> str:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=cwd)
+def fresh(code: str, *, cwd: Path = ROOT, installed: bool = False) -> str:
+    """What a new interpreter prints; `installed` finds only what the environment has installed."""
+    env = {n: v for n, v in os.environ.items() if not (installed and n == "PYTHONPATH")}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()
 
@@ -137,7 +141,7 @@ def test_source_roots_are_not_packages(tmp_path):
         "import importlib.util as u, synthema_core, synthema_kernels; "
         "print([m for m in ('kernels', 'tests', 'bench') if u.find_spec(m)])"
     )
-    assert fresh(code, cwd=tmp_path) == "[]"
+    assert fresh(code, cwd=tmp_path, installed=True) == "[]"
 
 
 # --- kernels and their definitions --------------------------------------------------------------
