@@ -2,6 +2,7 @@
 
 from .audit import Audit as Audit
 from .audit import audit as audit
+from .context import ReleaseContext as ReleaseContext
 from .encoding import Encoder as Encoder
 from .errors import SynthemaError as SynthemaError
 from .schema import Schema as Schema

@@ -3,33 +3,48 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any, Literal
+from typing import TypedDict, Unpack
 
 import polars as pl
 
+from .clock import Clock
+from .context import ReleaseContext
 from .errors import SynthemaError
-from .fidelity.joint import Detection, detection
-from .fidelity.marginal import Shapes, shapes
-from .fidelity.pairwise import Pairs, pairs
+from .evidence import (
+    LEVELS,
+    NO_HOLDOUT,
+    Asked,
+    Closest,
+    Cost,
+    Level,
+    closest_of,
+    cost,
+    gather,
+    material,
+    persons,
+    roles,
+)
+from .fidelity.joint import detection
+from .fidelity.marginal import shapes
+from .fidelity.pairwise import pairs
 from .fidelity.survival import SurvivalDistance, survival
 from .fidelity.values import times
 from .fidelity.values import values as column_values
 from .intervals import NotMeasured
-from .listing import lines, plain
 from .memory import bytes_of
 from .passes import Run, in_turn, prepared, search, survey, within
 from .planning import Plan, plan
-from .privacy.distance import Distances, described
+from .privacy.distance import described
 from .privacy.membership import Membership, membership
 from .privacy.row_values import RowValues
+from .result import Audit as Audit
+from .result import Provenance as Provenance
 from .schema import Endpoint, Schema
-from .sources import as_source, spans
+from .sources import Source, as_source, spans
 from .tables import digest
 from .three_tables import ThreeTables, check, drawn_rows
 from .validity import BrokenRule as BrokenRule
@@ -38,109 +53,9 @@ from .validity import validity
 
 REFERENCE_ROWS = 100  # a smaller holdout says more about chance than about the synthetic table
 FIDELITY_ROWS = 100_000  # shares are known to 0.003 there; more rows cost memory and tell nothing
+PARTS = 12  # of the work, about, for the progress bar
 TABLES = ("train", "synthetic", "holdout")
 PACKAGES = ("synthema-core", "numpy", "numba", "polars", "scipy", "scikit-learn")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
-    """What is needed to repeat the audit.
-
-    Attributes:
-        created: Coordinated universal time, ISO 8601.
-        seed: Seed of every random choice.
-        n_train: Rows of each table; `n_holdout` is 0 if there was none.
-        n_synthetic: ...
-        n_holdout: ...
-        versions: Package to version.
-        digests: Content hash of `train`, `synthetic`, `holdout` (if given) and `schema`.
-        seconds: Wall time of each part, and `total`.
-    """
-
-    created: str
-    seed: int
-    n_train: int
-    n_synthetic: int
-    n_holdout: int
-    versions: dict[str, str]
-    digests: dict[str, str]
-    seconds: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Audit:
-    """Everything measured on one synthetic table.
-
-    Attributes:
-        schema_name: Name in the schema, may be empty.
-        membership: Evidence. NotMeasured without a holdout.
-        distances: Descriptive.
-        reference: Real rows that the fidelity measures compare with: the holdout, people the
-            generator did not see, if it has 100 rows or more, else the training table.
-        shapes: Fidelity of single columns.
-        pairs: Fidelity of pairs of columns.
-        detection: Fidelity of all columns together. NotMeasured on too few rows.
-        survival: Fidelity of times to event, one per endpoint, and one per cause if events compete.
-        validity: Rules broken.
-        provenance: What is needed to repeat the audit.
-        warnings: What a reader must know before quoting a number.
-    """
-
-    schema_name: str
-    membership: Membership | NotMeasured
-    distances: Distances
-    reference: Literal["holdout", "train"]
-    shapes: Shapes
-    pairs: Pairs
-    detection: Detection | NotMeasured
-    survival: tuple[SurvivalDistance, ...]
-    validity: Validity
-    provenance: Provenance
-    warnings: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain dicts, lists and numbers, ready for JSON; what has no number is None."""
-        found: dict[str, Any] = plain(self)
-        return found
-
-    def frame(self) -> pl.DataFrame:
-        """One row per number.
-
-        Returns:
-            Columns section, measure, kind (evidence, descriptive, fidelity or validity), value,
-            low, high, n, source.
-        """
-        columns = {
-            "section": pl.String,
-            "measure": pl.String,
-            "kind": pl.String,
-            "value": pl.Float64,
-            "low": pl.Float64,
-            "high": pl.Float64,
-            "n": pl.Int64,
-            "source": pl.String,
-        }
-        return pl.DataFrame(list(lines(self)), schema=columns, orient="row")
-
-    def write_html(self, path: str | Path) -> None:
-        """Write the report as one self-contained HTML file.
-
-        Raises:
-            OutputError: If the place cannot be written; nothing is left behind.
-        """
-        from .report import write_html  # a layer above: reports know audits
-
-        write_html(self, path)
-
-    def write_json(self, path: str | Path) -> None:
-        """Write every number as JSON.
-
-        Raises:
-            OutputError: If the place cannot be written; nothing is left behind.
-        """
-        from .report import write_json
-
-        write_json(self, path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -150,6 +65,7 @@ class Job:
     Attributes:
         tables: The real ones read, the synthetic one opened.
         schema: What the columns are.
+        asked: What evidence is wanted.
         seed: Of every random choice.
         plan: How many rows are looked at together, and what the audit will take.
         seconds: What it took to come here.
@@ -157,9 +73,21 @@ class Job:
 
     tables: ThreeTables
     schema: Schema
+    asked: Asked
     seed: int
     plan: Plan
     seconds: float
+
+
+class Options(TypedDict, total=False):
+    """What evidence is wanted: arguments of `audit`, as `prepare` passes them on."""
+
+    evidence: Level
+    quasi_identifiers: Sequence[str] | None
+    secrets: Sequence[str] | None
+    unit: str | None
+    context: ReleaseContext | None
+    linked: bool
 
 
 def audit(
@@ -169,6 +97,12 @@ def audit(
     holdout: object | None = None,
     schema: Schema,
     seed: int,
+    evidence: Level = "quick",
+    quasi_identifiers: Sequence[str] | None = None,
+    secrets: Sequence[str] | None = None,
+    unit: str | None = None,
+    context: ReleaseContext | None = None,
+    linked: bool = False,
     memory: int | str | None = None,
     progress: bool | None = None,
 ) -> Audit:
@@ -188,6 +122,18 @@ def audit(
             what needs a control group is reported as not measured.
         schema: What the columns are.
         seed: Of every random choice, >= 0.
+        evidence: "quick" runs the attacks that train no model, "full" all of them; "none" only the
+            membership attack by distance. Of more than 50,000 rows of a table, the attacks beyond
+            that one are given a random sample, which is said.
+        quasi_identifiers: Columns an adversary may know from elsewhere; None takes those of that
+            role in the schema.
+        secrets: Columns he wants to learn; None takes those of that role, and if there are none,
+            every other column.
+        unit: Column that names patients who may have several rows: then patients are attacked, not
+            rows. None takes an identifier of the schema that repeats in the training table.
+        context: What is declared about the release: recipients, adversary, claims.
+        linked: Row i of the synthetic table is the avatar of row i of the training table: hidden
+            rate and local cloaking are described.
         memory: What the process may hold at most, interpreter included: "4GiB", "512MiB", or
             bytes. None sets no bound. The real tables must fit.
         progress: Show a progress bar; None shows it on a terminal only.
@@ -203,7 +149,18 @@ def audit(
         SynthemaError: If the seed is negative, or `memory` is no size.
     """
     job = prepare(
-        train=train, synthetic=synthetic, holdout=holdout, schema=schema, seed=seed, memory=memory
+        train=train,
+        synthetic=synthetic,
+        holdout=holdout,
+        schema=schema,
+        seed=seed,
+        memory=memory,
+        evidence=evidence,
+        quasi_identifiers=quasi_identifiers,
+        secrets=secrets,
+        unit=unit,
+        context=context,
+        linked=linked,
     )
     return carry_out(job, progress=progress)
 
@@ -216,6 +173,7 @@ def prepare(
     schema: Schema,
     seed: int,
     memory: int | str | None = None,
+    **options: Unpack[Options],
 ) -> Job:
     """Open the tables, read the real ones, and plan the rest; arguments as those of `audit`.
 
@@ -232,10 +190,30 @@ def prepare(
         if table is not None
     }
     check(sources, schema)
-    made = plan(sources, schema, bound, most_sampled=FIDELITY_ROWS)
+    level = options.get("evidence", "quick")
+    _check_asked(level, sources, linked=options.get("linked", False))
+    extra = _cost(level, sources, schema, options.get("secrets"))
+    made = plan(sources, schema, bound, most_sampled=FIDELITY_ROWS, evidence=extra)
     tables = ThreeTables.of(sources, schema)
+    asked = Asked(
+        level=level,
+        roles=roles(
+            schema,
+            tables.given,
+            quasi_identifiers=options.get("quasi_identifiers"),
+            secrets=options.get("secrets"),
+            unit=options.get("unit"),
+        ),
+        context=options.get("context") or ReleaseContext(),
+        linked=options.get("linked", False),
+    )
     return Job(
-        tables=tables, schema=schema, seed=seed, plan=made, seconds=time.perf_counter() - start
+        tables=tables,
+        schema=schema,
+        asked=asked,
+        seed=seed,
+        plan=made,
+        seconds=time.perf_counter() - start,
     )
 
 
@@ -251,11 +229,11 @@ def carry_out(job: Job, *, run: Run | None = None, progress: bool | None = None)
     Returns:
         Audit.
     """
-    tables, schema, seed = job.tables, job.schema, job.seed
+    tables, schema, asked, seed = job.tables, job.schema, job.asked, job.seed
     source, made = tables.synthetic, job.plan
     run = run or (in_turn if made.bound is None else within(made.bound))
     created = datetime.now(UTC).isoformat(timespec="seconds")
-    clock = _Clock(progress=progress, before=job.seconds)
+    clock = Clock(parts=PARTS, progress=progress, before=job.seconds)
     with clock("read"):
         digests = {name: digest(frame) for name, frame in tables.given.items()}
         drawn = drawn_rows(source.height, FIDELITY_ROWS, seed)
@@ -270,19 +248,15 @@ def carry_out(job: Job, *, run: Run | None = None, progress: bool | None = None)
         parts = list(spans(source.height, made.search_rows))
         tally = search(tables, encoder, real, parts, run, values)
         distances = described(tally, values)
-    attack: Membership | NotMeasured = NotMeasured(
-        reason="no holdout was given, so there is no control group of people never seen"
-    )
-    if "holdout" in tally.closest:
-        attack = membership(
-            members=tally.closest["train"],
-            controls=tally.closest["holdout"],
-            n_synthetic=source.height,
-        )
+    sample = surveyed.sample()
+    near = Closest(tally.closest["train"], tally.closest.get("holdout"))
+    attack = _by_distance(near, tables, asked)
+    read = material(tables, encoder, real.tables, sample, asked.roles, seed=seed)
+    gathered = gather(asked, read, near, tables, schema, encoder, seed=seed, clock=clock)
     reference = tables.reference(REFERENCE_ROWS)
     others = [name for name in tables.sorted if name != reference]
     sampled = {n: tables.sample(n, FIDELITY_ROWS, seed) for n in tables.sorted}
-    compared = [sampled[reference], surveyed.sample(), *(sampled[name] for name in others)]
+    compared = [sampled[reference], sample, *(sampled[name] for name in others)]
     columns = column_values(compared, schema)
     with clock("shapes"):
         shape = shapes(columns)
@@ -300,7 +274,9 @@ def carry_out(job: Job, *, run: Run | None = None, progress: bool | None = None)
     sizes = {f"n_{name}": height for name, height in tables.heights.items()}
     return Audit(
         schema_name=schema.name,
+        context=asked.context,
         membership=attack,
+        evidence=gathered,
         distances=distances,
         reference=reference,
         shapes=shape,
@@ -322,29 +298,37 @@ def carry_out(job: Job, *, run: Run | None = None, progress: bool | None = None)
     )
 
 
-class _Clock:
-    """Wall seconds of each part, and a progress bar over them."""
-
-    def __init__(self, *, progress: bool | None, before: float) -> None:
-        from tqdm import tqdm
-
-        self.seconds: dict[str, float] = {}
-        self._start = time.perf_counter() - before
-        self._bar = tqdm(
-            total=7, desc="audit", leave=False, disable=None if progress is None else not progress
+def _check_asked(level: str, sources: Mapping[str, Source], *, linked: bool) -> None:
+    if level not in LEVELS:
+        raise SynthemaError(f"evidence: expected one of {', '.join(LEVELS)}, got '{level}'.")
+    heights = {name: source.height for name, source in sources.items()}
+    if linked and heights["synthetic"] != heights["train"]:
+        raise SynthemaError(
+            f"linked: expected one synthetic row for each of the {heights['train']:,} training "
+            f"rows, in their order, got {heights['synthetic']:,}. Leave it out, or link the rows."
         )
 
-    @contextmanager
-    def __call__(self, part: str) -> Iterator[None]:
-        self._bar.set_postfix_str(part)
-        start = time.perf_counter()
-        yield
-        self.seconds[part] = time.perf_counter() - start
-        self._bar.update()
 
-    def close(self) -> None:
-        self._bar.close()
-        self.seconds["total"] = time.perf_counter() - self._start
+def _cost(
+    level: Level, sources: Mapping[str, Source], schema: Schema, secrets: Sequence[str] | None
+) -> Cost:
+    heights = {f"n_{name}": source.height for name, source in sources.items()}
+    declared = len(secrets or [c for c in schema.modelled if c.role == "secret"])
+    columns = len(schema.modelled)
+    return cost(level, **{"n_holdout": 0, **heights}, columns=columns, secrets=declared or columns)
+
+
+def _by_distance(near: Closest, tables: ThreeTables, asked: Asked) -> Membership | NotMeasured:
+    """The attack on all rows: patients, where some have several, are as close as their closest."""
+    if near.holdout is None:
+        return NO_HOLDOUT
+    distances = [
+        closest_of(values, *persons(tables.given[name], tables.number[name], asked.roles.unit))
+        for name, values in (("train", near.train), ("holdout", near.holdout))
+    ]
+    return membership(
+        members=distances[0], controls=distances[1], n_synthetic=tables.synthetic.height
+    )
 
 
 def _survival(
@@ -386,7 +370,7 @@ def _warnings(
         if height > FIDELITY_ROWS:
             yield (
                 f"{name}: fidelity was measured on {FIDELITY_ROWS} of {height} rows, drawn "
-                "at random. Privacy was measured on all."
+                "at random. The membership attack by distance saw all."
             )
     for curve in curves:
         if curve.cause is None and curve.nonpositive_times:

@@ -20,10 +20,10 @@ from functools import reduce
 from importlib.metadata import version
 from operator import getitem
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 from uuid import uuid4
 
-from .audit import Audit, Job, prepare
+from .audit import Audit, Job, Options, prepare
 from .audit import carry_out as carry_out_here
 from .errors import MissingExtra, SynthemaError, TableError
 from .passes import Found, Mergeable, Run, Step, within
@@ -59,6 +59,7 @@ def audit(
     client: Client | str,
     memory: int | str | None = None,
     progress: bool | None = None,
+    **options: Unpack[Options],
 ) -> Audit:
     """`synthema_core.audit` on a Dask cluster: the same numbers to the bit, but for the times.
 
@@ -73,6 +74,7 @@ def audit(
         memory: What this process may hold at most; parts are made small enough for a worker that
             may hold as much. None sets no bound.
         progress: Show a progress bar; None shows it on a terminal only.
+        options: What evidence is wanted, as of `synthema_core.audit`; the attacks run here.
 
     Returns:
         Audit.
@@ -85,7 +87,13 @@ def audit(
     with _connected(client) as cluster:
         source = _in_files(as_source(synthetic, name="synthetic"))
         job = prepare(
-            train=train, synthetic=source, holdout=holdout, schema=schema, seed=seed, memory=memory
+            train=train,
+            synthetic=source,
+            holdout=holdout,
+            schema=schema,
+            seed=seed,
+            memory=memory,
+            **options,
         )
         return carry_out(job, client=cluster, progress=progress)
 

@@ -8,18 +8,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .fidelity.joint import Detection
-from .intervals import Estimate
+from .intervals import Estimate, NotMeasured
 from .privacy.distance import Quantiles
 from .privacy.membership import Membership
 
 if TYPE_CHECKING:
-    from .audit import Audit
+    from .evidence import Evidence
+    from .result import Audit
+
+
+# One entry per person: not numbers.
+PER_PERSON = ("succeeded", "controls_succeeded", "attacked", "member_scores", "control_scores")
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses as dicts, arrays as lists, NaN and infinities as None, all the way down."""
+    """Dataclasses as dicts, arrays as lists, NaN and infinities as None, all the way down.
+
+    Arrays with one entry per patient are left out: they stay with the object in memory.
+    """
     if dataclasses.is_dataclass(value):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        names = [f.name for f in dataclasses.fields(value) if f.name not in PER_PERSON]
+        return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, np.ndarray):
         return plain(value.tolist())
     if isinstance(value, list | tuple):
@@ -38,6 +47,7 @@ def lines(found: "Audit") -> Iterator[Line]:
         attack = found.membership
         for name in ("auc", "tpr_at_1", "tpr_at_10"):
             yield _line("membership", name, "evidence", getattr(attack, name), attack.source)
+    yield from _evidence(found.evidence)
     rows = found.distances
     for part in dataclasses.fields(rows):
         value = getattr(rows, part.name)
@@ -66,6 +76,47 @@ def lines(found: "Audit") -> Iterator[Line]:
     share = valid.n_violating_rows / valid.n_rows
     value = Estimate(value=share, low=None, high=None, n=valid.n_rows)
     yield _line("validity", "share_of_violating_rows", "validity", value, valid.source)
+
+
+def _evidence(found: "Evidence") -> Iterator[Line]:
+    """The attacks: what each wins on members and on controls, and the difference."""
+    for family in (found.linkability, found.inference):
+        for attack in () if isinstance(family, NotMeasured) else family:
+            for name, value in (
+                ("risk", attack.risk),
+                ("success on train", attack.main),
+                ("success on holdout", attack.control),
+            ):
+                measure = f"{name}: {attack.target}"
+                yield _line(attack.name, measure, "evidence", value, attack.source)
+    if not isinstance(found.epsilon, NotMeasured):
+        low = found.epsilon
+        bound = max(low.by_guesses, low.by_rates)
+        value = Estimate(value=bound, low=bound, high=None, n=low.n_members + low.n_controls)
+        yield _line("epsilon", "lower_bound", "evidence", value, low.source)
+    if not isinstance(found.exposure, NotMeasured):
+        groups = found.exposure.subgroups
+        smaller = found.exposure.smaller
+        for group in groups if smaller is None else (smaller, *groups):
+            pairs = zip(group.columns, group.levels, strict=True)
+            name = " and ".join(f"{c} = {v}" for c, v in pairs) or "all smaller subgroups"
+            source = found.exposure.source
+            yield _line("subgroups", f"membership AUC: {name}", "evidence", group.auc, source)
+    if not isinstance(found.classes, NotMeasured):
+        for table in ("train", "synthetic"):
+            of = getattr(found.classes, table)
+            risk, source = of.risk.prosecutor, of.risk.source
+            most = Estimate(value=risk.maximum, low=None, high=None, n=of.n)
+            yield _line("classes", f"prosecutor_risk_maximum: {table}", "descriptive", most, source)
+            yield _line(
+                "classes", f"prosecutor_risk_average: {table}", "descriptive", risk.average, source
+            )
+    if not isinstance(found.avatars, NotMeasured):
+        near = found.avatars
+        yield _line("avatars", "hidden_rate", "descriptive", near.hidden_rate, near.source)
+        cloak = near.local_cloaking
+        value = Estimate(value=cloak.q50, low=None, high=None, n=cloak.n)
+        yield _line("avatars", "local_cloaking_median", "descriptive", value, near.source)
 
 
 def _fidelity(section: str, measure: str, value: float | None, source: str) -> Line:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .errors import MemoryBoundError
+from .evidence import Cost
 from .fidelity.values import NUMBERS
 from .memory import resident, words
 from .schema import Schema
@@ -62,7 +63,12 @@ class Plan:
 
 
 def plan(
-    sources: Mapping[str, Source], schema: Schema, bound: int | None, *, most_sampled: int
+    sources: Mapping[str, Source],
+    schema: Schema,
+    bound: int | None,
+    *,
+    most_sampled: int,
+    evidence: Cost = Cost(seconds=0.0, memory=0),  # noqa: B008 - frozen
 ) -> Plan:
     """Choose how many rows are looked at together, and say what that will take.
 
@@ -72,6 +78,7 @@ def plan(
         schema: What their columns are.
         bound: Bytes that the process may hold, or None.
         most_sampled: Rows of a table that fidelity is measured on, at most.
+        evidence: What the attacks take beyond the two passes.
 
     Raises:
         MemoryBoundError: If it cannot be done within the bound.
@@ -98,7 +105,8 @@ def plan(
         # Polars keeps some of what it has given back
         kept = max(survey_rows, search_rows) * 1.5 * decoded + COMPILED
         second = 2 * n_real * row + search_rows * row
-        return held + int(max(first, kept + second, kept + LEARNED + fidelity))
+        attacks = n_real * row + evidence.memory
+        return held + int(max(first, kept + second, kept + attacks, kept + LEARNED + fidelity))
 
     survey_rows = search_rows = MOST_ROWS
     if bound is not None:
@@ -107,7 +115,7 @@ def plan(
         while search_rows > FEWEST_ROWS and most(survey_rows, search_rows) > bound:
             search_rows //= 2
     made = Plan(
-        seconds=_seconds(source.height, n_real, sampled, cells),
+        seconds=_seconds(source.height, n_real, sampled, cells) + evidence.seconds,
         memory=most(survey_rows, search_rows),
         bound=bound,
         survey_rows=survey_rows,

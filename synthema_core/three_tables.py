@@ -22,12 +22,14 @@ class ThreeTables:
         given: The real tables as they came, for digests and validation.
         sorted: The real tables: modelled columns only, of one dtype in all tables, rows sorted by
             all of them: what is computed from these cannot depend on the order of the rows.
+        number: Of each real table, the row number in `given` of each row in `sorted`.
         synthetic: The table that is judged, visited part by part.
         dtypes: Of each modelled column, in the schema's order, the one dtype of all tables.
     """
 
     given: dict[str, pl.DataFrame]
     sorted: dict[str, pl.DataFrame]
+    number: dict[str, NDArray[np.int64]]
     synthetic: Source
     dtypes: dict[str, pl.DataType]
 
@@ -45,10 +47,15 @@ class ThreeTables:
         dtypes = common_dtypes(sources, schema)
         real = [name for name in ("train", "holdout") if name in sources]
         given = {name: sources[name].part(0, sources[name].height) for name in real}
-        order = [pl.col(name) for name in dtypes]
+        ordered, number = {}, {}
+        for name, frame in given.items():
+            alike_ = alike(frame, dtypes)
+            number[name] = _order(alike_)
+            ordered[name] = alike_[number[name]]
         return cls(
             given=given,
-            sorted={n: alike(f, dtypes).sort(order, nulls_last=True) for n, f in given.items()},
+            sorted=ordered,
+            number=number,
             synthetic=sources["synthetic"],
             dtypes=dtypes,
         )
@@ -105,6 +112,13 @@ class ThreeTables:
                     f"holdout: {known} of {holdout.height} rows stand in the training table too. "
                     "The control group must be people the generator never saw: split again."
                 )
+
+
+def _order(frame: pl.DataFrame) -> NDArray[np.int64]:
+    """Row numbers that sort a table by all its columns; equal rows stay in their order."""
+    keys = [pl.col(name) for name in frame.columns]
+    order = pl.arg_sort_by(keys, nulls_last=True, maintain_order=True).cast(pl.Int64)
+    return frame.select(order.alias("order"))["order"].to_numpy()
 
 
 def drawn_rows(height: int, most: int, seed: int) -> NDArray[np.int64] | None:

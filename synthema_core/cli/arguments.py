@@ -80,12 +80,19 @@ examples:
   synthema sample aml.synthema -n 200 -o adverse.csv --where eln_risk=adverse --seed 1
   synthema sample aml.synthema -n 200 -o old.csv --where age=60..75 --where sex=F
   synthema sample aml.synthema -n 200 -o high.csv --where wbc=100..
+  synthema sample aml.synthema -n 1000000 -o many.parquet --memory 1GiB
 """
 AUDIT = """\
 Measures a synthetic table: does it betray who was in the training table (evidence, against people
 the generator never saw), is it close to real patients (fidelity), can its rows exist (validity)?
 Without --holdout, what needs controls is reported as not measured, never as safe. It measures and
 passes no verdict: the exit code is 0 whatever it finds.
+
+The attacks: membership, linkability, inference of every secret; who is exposed; what the figures
+say against a claimed epsilon. What an adversary knows and wants is taken from the roles in the
+schema, or from --quasi and --secret. --context names a JSON file with what people declare about the
+release: purpose, recipients, access, adversary, auxiliary, controls, review, epsilon, delta,
+population_rows, threshold.
 
 A synthetic table in Parquet may be larger than memory, and a folder or a quoted pattern of shards:
 it is read part by part. With --memory, what will be needed is printed before the work starts, and
@@ -100,6 +107,9 @@ examples:
       --schema aml.schema.json --memory 4GiB --json audit.json
   synthema audit --train train.parquet --synthetic shards --holdout holdout.parquet \\
       --schema aml.schema.json --scheduler tcp://127.0.0.1:8786 -o audit.html
+  synthema audit --train train.parquet --synthetic synthetic.parquet --holdout holdout.parquet \
+      --schema aml.schema.json --evidence full --quasi age --quasi sex --secret mut_TP53 \
+      --context release.json -o audit.html
 """
 
 
@@ -224,6 +234,11 @@ def _sample(made: argparse.ArgumentParser) -> None:
         metavar="CONDITION",
         help="COLUMN=VALUE or COLUMN=LOW..HIGH; may be repeated",
     )
+    made.add_argument(
+        "--memory",
+        metavar="SIZE",
+        help="write row group by row group (.parquet) and hold at most so much, as 1GiB",
+    )
     _seed(made)
 
 
@@ -239,6 +254,31 @@ def _audit(made: argparse.ArgumentParser) -> None:
     made.add_argument("--schema", required=True, metavar="FILE", help="schema file (.json)")
     made.add_argument("-o", "--output", metavar="FILE", help="report to write (.html)")
     made.add_argument("--json", metavar="FILE", help="every number, to write (.json)")
+    made.add_argument(
+        "--evidence",
+        choices=("none", "quick", "full"),
+        default="quick",
+        help="attacks: only membership by distance, those that train no model, or all "
+        "(default: quick)",
+    )
+    for name, text in (
+        ("--quasi", "what an adversary knows, instead of the schema's quasi-identifiers"),
+        ("--secret", "what he wants, instead of the schema's secrets"),
+    ):
+        made.add_argument(
+            name, action="append", default=[], metavar="COLUMN", help=f"{text}; may be repeated"
+        )
+    made.add_argument(
+        "--patient", metavar="COLUMN", help="whose row it is: patients are attacked, not rows"
+    )
+    made.add_argument(
+        "--context", metavar="FILE", help="who gets the table, who may attack (.json)"
+    )
+    made.add_argument(
+        "--linked",
+        action="store_true",
+        help="row i of the synthetic table is the avatar of row i of the training table",
+    )
     made.add_argument("--memory", metavar="SIZE", help="most to hold at once, as 4GiB or 512MiB")
     made.add_argument(
         "--scheduler", metavar="ADDRESS", help="Dask cluster to work on, as tcp://127.0.0.1:8786"

@@ -90,15 +90,30 @@ def sample(arguments: argparse.Namespace) -> int:
     _check_output(arguments.output, *SUFFIXES)
     model = FlowGenerator.load(arguments.model)
     where = conditions(arguments.where, model.model.encoder.schema)
-    synthetic = model.sample(arguments.rows, seed=arguments.seed, where=where)
-    write(synthetic, arguments.output)
-    print(f"wrote {synthetic.height:,} synthetic rows to {arguments.output}")
+    if arguments.memory is None:
+        write(model.sample(arguments.rows, seed=arguments.seed, where=where), arguments.output)
+    else:
+        model.sample_to(
+            arguments.output,
+            arguments.rows,
+            seed=arguments.seed,
+            where=where,
+            memory=arguments.memory,
+        )
+    print(f"wrote {arguments.rows:,} synthetic rows to {arguments.output}")
+    refused = model.redraw_
+    if refused.refused:
+        print(
+            f"{refused.rate:.1%} of the rows drawn broke a rule and were drawn again; this moved "
+            f"'{refused.shifted}' by {refused.shift:.3f}, and every other column less"
+        )
     return DONE
 
 
 def audit(arguments: argparse.Namespace) -> int:
     """Measure a synthetic table against the real ones."""
     from ..audit import carry_out, prepare
+    from ..context import ReleaseContext
     from ..memory import bytes_of
     from ..schema import Schema
     from ..sources import as_source
@@ -109,6 +124,7 @@ def audit(arguments: argparse.Namespace) -> int:
         from ..distributed import carry_out as carry_out_there  # an extra: its lack is told now
     bound = None if arguments.memory is None else bytes_of(arguments.memory, name="--memory")
     schema = Schema.read(arguments.schema)
+    context = None if arguments.context is None else ReleaseContext.read(arguments.context)
 
     def opened(path: str) -> "Source":
         return as_source(path, name=Path(path).name, bound=bound)
@@ -124,6 +140,12 @@ def audit(arguments: argparse.Namespace) -> int:
         schema=schema,
         seed=arguments.seed,
         memory=bound,
+        evidence=arguments.evidence,
+        quasi_identifiers=arguments.quasi or None,
+        secrets=arguments.secret or None,
+        unit=arguments.patient,
+        context=context,
+        linked=arguments.linked,
     )
     if bound is not None or job.plan.seconds > LONG:
         note(str(job.plan))

@@ -74,6 +74,7 @@ def print_audit(result: "Audit") -> None:
         _figure("membership AUC", auc, "0.5: the attack guesses; 1: it finds every patient"),
         _figure("C2ST AUC", told, "0.5: synthetic and real cannot be told apart"),
     ]
+    rows[1:1] = _attacks(result)
     for gap in result.survival:
         name = gap.endpoint if gap.cause is None else f"{gap.endpoint}, cause {gap.cause}"
         rows.append(_figure(f"KM distance {name}", gap.distance, "0: equal survival curves"))
@@ -84,6 +85,32 @@ def print_audit(result: "Audit") -> None:
     print_table(("measure", "value", "95 % interval", "reading"), rows)
     for warning in result.warnings:
         print(textwrap.fill(f"note: {warning}", 100, subsequent_indent="    "))
+
+
+def _attacks(result: "Audit") -> list[tuple[str, str, str, str]]:
+    """The worst attack of each family, the bound on epsilon, and how many people stand out."""
+    from ..intervals import NotMeasured
+
+    found = result.evidence
+    rows = []
+    for family in (found.linkability, found.inference):
+        if isinstance(family, NotMeasured):
+            continue
+        some = [attack for attack in family if attack.risk.low is not None]
+        if some:
+            worst = max(some, key=lambda attack: attack.risk.low or 0.0)
+            meaning = f"0: none; 1: all. Highest of {len(some)}: {worst.target}"
+            rows.append(_figure(f"{worst.name} risk", worst.risk, meaning))
+    if not isinstance(found.epsilon, NotMeasured):
+        claim = found.epsilon.claimed
+        said = "none was claimed" if claim is None else f"claimed: {claim:g}"
+        bound = max(found.epsilon.by_guesses, found.epsilon.by_rates)
+        rows.append(("epsilon, at least", f"{bound:.3f}", "", f"95 % lower bound; {said}"))
+    if not isinstance(found.exposure, NotMeasured):
+        first = found.exposure.worst[0]
+        meaning = f"of {first.n:,}: more suspicious than all {first.n_controls:,} controls"
+        rows.append(("people who stand out", f"{first.n_ahead:,}", "", meaning))
+    return rows
 
 
 def _figure(name: str, value: "Estimate | NotMeasured", meaning: str) -> tuple[str, str, str, str]:

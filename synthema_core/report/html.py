@@ -7,21 +7,30 @@ import jinja2
 
 from ..audit import Audit
 from ..tables import atomic_path
-from . import figures, sections, summary
+from . import attacks, declared, exposed, figures, sections, summary
 from .figures import count
 from .ink import ink
 from .key_figures import key_figures
 from .pooling import FLOOR, RARE
+from .requirements import requirements
 
 SECTIONS = (
     ("summary", "Summary"),
     ("membership", "Membership"),
+    *((family.key, family.title) for family in attacks.FAMILIES),
+    ("epsilon", "Privacy loss"),
+    ("exposure", "Who is exposed"),
     ("distances", "Distances"),
+    ("classes", "Class sizes"),
+    ("avatars", "Avatars"),
     ("columns", "Single columns"),
     ("pairs", "Pairs of columns"),
     ("detection", "All columns together"),
     ("survival", "Survival"),
     ("validity", "Validity"),
+    ("model", "The model file"),
+    ("requirements", "The regulator’s map"),
+    ("context", "The release"),
     ("provenance", "How to repeat this"),
 )
 
@@ -63,6 +72,15 @@ def render(audit: Audit) -> str:
             key_figures=key_figures(audit),
             reference=sections.reference(audit),
             membership=sections.membership(audit.membership),
+            families=attacks.families(audit.evidence),
+            epsilon=declared.epsilon(audit.evidence.epsilon),
+            exposure=exposed.exposure(audit.evidence.exposure, unit=audit.evidence.roles.unit),
+            classes=declared.classes(audit.evidence.classes),
+            avatars=declared.avatars(audit.evidence.avatars),
+            model={"reason": "It was not given to this audit: rows and weights are judged apart."},
+            requirements=requirements(audit),
+            context=declared.context(audit),
+            scope=declared.scope(audit),
             distances=sections.distances(audit.distances),
             shapes=sections.shapes(audit.shapes),
             pairs=sections.pairs(audit.pairs),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ..audit import Audit
 from ..intervals import Estimate, NotMeasured
+from .attacks import FAMILIES, measured
 from .figures import NONE, count, interval, number, percent, sentence, strip
 from .ink import Inline
 from .sections import curve_name
@@ -25,7 +26,13 @@ class KeyFigure:
 
 def key_figures(audit: Audit) -> list[KeyFigure]:
     """Every number to quote, with interval, n and how to read it."""
-    return [*_evidence(audit), *_descriptive(audit), *_fidelity(audit), _validity(audit)]
+    return [
+        *_evidence(audit),
+        *_attacks(audit),
+        *_descriptive(audit),
+        *_fidelity(audit),
+        _validity(audit),
+    ]
 
 
 def _evidence(audit: Audit) -> list[KeyFigure]:
@@ -64,6 +71,53 @@ def _evidence(audit: Audit) -> list[KeyFigure]:
             for rate, found in shares
         ),
     ]
+
+
+def _attacks(audit: Audit) -> list[KeyFigure]:
+    """The worst of each family, and the bound on the privacy loss."""
+    rows = []
+    for family in FAMILIES:
+        found = getattr(audit.evidence, family.key)
+        attacks = measured(audit.evidence, family.key)
+        name = f"{family.title}, highest risk"
+        if not attacks:
+            reason = found.reason if isinstance(found, NotMeasured) else "Nothing to compare."
+            rows.append(
+                KeyFigure(
+                    kind="evidence",
+                    name=name,
+                    anchor=family.key,
+                    value="not measured",
+                    reading=sentence(reason),
+                )
+            )
+            continue
+        reading = f"0 is none, 1 the worst; {attacks[0].target}; of {len(attacks)} attacks"
+        rows.append(
+            _figure(
+                "evidence",
+                family.key,
+                name,
+                attacks[0].risk,
+                reading,
+                reference=0.0,
+                bottom=-0.2,
+            )
+        )
+    bound = audit.evidence.epsilon
+    if not isinstance(bound, NotMeasured):
+        claim = "no ε was claimed" if bound.claimed is None else f"claimed: {bound.claimed:g}"
+        rows.append(
+            KeyFigure(
+                kind="evidence",
+                name="Privacy loss ε, at least",
+                anchor="epsilon",
+                value=number(max(bound.by_guesses, bound.by_rates)),
+                n=count(bound.n_members + bound.n_controls),
+                reading=f"95% lower bound; {claim}",
+            )
+        )
+    return rows
 
 
 def _descriptive(audit: Audit) -> list[KeyFigure]:

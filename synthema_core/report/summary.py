@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from ..audit import Audit
 from ..intervals import Estimate, NotMeasured
 from ..privacy.membership import Membership
+from .attacks import FAMILIES, Family, above, measured
 from .figures import count, number, percent, sentence, spoken
 
+OTHERS = (
+    ("epsilon", "Privacy loss"),
+    ("exposure", "Who is exposed"),
+    ("classes", "Class sizes"),
+    ("avatars", "Avatars"),
+)
 PERFECT = 0.995  # from here on an attack separates practically every member from every outsider
 
 
@@ -39,7 +46,7 @@ def asked(audit: Audit) -> str:
 
 def against(audit: Audit) -> str:
     """The adversary and the control group."""
-    adversary = (
+    adversary = _declared_adversary(audit) + (
         "An adversary who holds a person’s complete record and the synthetic table, and calls that "
         "person a member of the training table if some synthetic row lies close to the record. "
     )
@@ -49,6 +56,11 @@ def against(audit: Audit) -> str:
         f"Control group: {count(audit.provenance.n_holdout)} patients of the holdout table, whom "
         "the generator is declared never to have seen."
     )
+
+
+def _declared_adversary(audit: Audit) -> str:
+    declared = audit.context.adversary
+    return f"Declared: {sentence(declared)} Measured: " if declared else ""
 
 
 def found(audit: Audit) -> list[Finding]:
@@ -62,6 +74,9 @@ def found(audit: Audit) -> list[Finding]:
             "with people never seen. This is no sign of low risk."
         )
         findings.append(Finding(kind="evidence", text=text, alarm=True))
+    for family in FAMILIES:
+        findings += _family(audit, family)
+    findings += _claim(audit)
     findings += _copies(audit)
     findings += _fidelity(audit)
     broken = audit.validity.n_violating_rows
@@ -84,11 +99,12 @@ def not_measured(audit: Audit) -> list[tuple[str, str]]:
         gaps.append(("Survival", "The schema declares no time-to-event endpoint."))
     if audit.pairs.mean_error is None:
         gaps.append(("Association", "No pair of columns has one in both tables."))
+    gaps += _unmeasured(audit)
     gaps.append(
         (
             "Other attacks",
-            "Singling out, linkage, attribute inference, reconstruction, and membership attacks "
-            "that train models are not part of this audit.",
+            "Singling out, reconstruction, and membership attacks that train models are not part "
+            "of this audit.",
         )
     )
     gaps.append(
@@ -133,6 +149,53 @@ def _membership(measured: Membership) -> list[Finding]:
         alarm = _above(found_at_1, 0.01)
         findings.append(Finding(kind="evidence", text=text, alarm=alarm))
     return findings
+
+
+def _unmeasured(audit: Audit) -> list[tuple[str, str]]:
+    """Evidence without a number; one line for several with one reason."""
+    by_reason: dict[str, list[str]] = {}
+    names = [*((f.key, f.title) for f in FAMILIES), *OTHERS]
+    for key, title in names:
+        value = getattr(audit.evidence, key)
+        if isinstance(value, NotMeasured):
+            by_reason.setdefault(value.reason, []).append(title)
+    return [(", ".join(titles), sentence(reason)) for reason, titles in by_reason.items()]
+
+
+def _family(audit: Audit, family: Family) -> list[Finding]:
+    attacks = measured(audit.evidence, family.key)
+    if not attacks:
+        return []
+    worst, total = attacks[0], len(attacks)
+    hits = sum(map(above, attacks))
+    if hits == 0:
+        text = (
+            f"{family.title}: in none of {total} attacks did training patients fare worse than "
+            f"people never seen; the highest risk is {spoken(worst.risk)}."
+        )
+    else:
+        text = (
+            f"{family.title}: in {hits} of {total} attacks training patients fare worse than "
+            f"people never seen (about {0.025 * total:.1f} would by chance); most in "
+            f"‘{worst.target}’: risk {spoken(worst.risk)}."
+        )
+    # by chance alone one interval in forty lies above 0
+    return [Finding(kind="evidence", text=text, alarm=hits > 1 + 0.05 * total)]
+
+
+def _claim(audit: Audit) -> list[Finding]:
+    bound = audit.evidence.epsilon
+    if isinstance(bound, NotMeasured) or bound.claimed is None:
+        return []
+    least = number(max(bound.by_guesses, bound.by_rates))
+    if bound.refuted:
+        text = f"The claimed ε = {bound.claimed:g} fails: the attack refutes all below {least}."
+    else:
+        text = (
+            f"The claimed ε = {bound.claimed:g} is not refuted: the attack refutes what is below "
+            f"{least}. That confirms nothing."
+        )
+    return [Finding(kind="evidence", text=text, alarm=bool(bound.refuted))]
 
 
 def _copies(audit: Audit) -> list[Finding]:

@@ -1,0 +1,294 @@
+"""Run the attacks one after the other on the same arrays."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ..anonymity import Anonymity, anonymity
+from ..context import ReleaseContext
+from ..encoding import Encoder
+from ..intervals import NotMeasured
+from ..privacy.avatar import AvatarDistances, avatar_distances
+from ..privacy.disclosure import Attack, inference, linkability
+from ..privacy.epsilon import EmpiricalEpsilon, empirical_epsilon
+from ..schema import Schema
+from ..three_tables import ThreeTables, alike
+from .exposure import Exposure, Scores, exposure
+from .material import Group, Material, most_of
+from .people import by_patient
+from .result import Evidence, Level, Scope, TableClasses
+from .roles import Roles
+
+NOT_ASKED = NotMeasured(reason="it was not asked for: evidence='none'")
+NO_HOLDOUT = NotMeasured(
+    reason="no holdout was given, so there is no control group of people never seen"
+)
+NO_QUASI = NotMeasured(
+    reason="no quasi-identifier was declared, so it is not known what an adversary knows: give "
+    "columns of the schema that role, or name them"
+)
+NOT_LINKED = NotMeasured(
+    reason="it was not said that row i of the synthetic table is the avatar of row i of train"
+)
+ONE_COLUMN = NotMeasured(reason="a link needs two columns, and the schema has one")
+SPLITS = 3  # random halves of the columns that linkability tries beside the declared split
+
+Floats = NDArray[np.float64]
+Clock = Callable[[str], AbstractContextManager[None]]
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What evidence an audit was asked for.
+
+    Attributes:
+        level: How much.
+        roles: Parts that columns play.
+        context: What was declared about the release.
+        linked: Row i of the synthetic table is the avatar of row i of the training table.
+    """
+
+    level: Level
+    roles: Roles
+    context: ReleaseContext = field(default_factory=ReleaseContext)
+    linked: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Closest:
+    """Distances to the closest synthetic row, from the audit's own pass over all rows.
+
+    Attributes:
+        train: (n,) of the sorted training rows.
+        holdout: (h,) of the sorted holdout rows, or None.
+    """
+
+    train: Floats
+    holdout: Floats | None
+
+
+def gather(
+    asked: Asked,
+    material: Material,
+    closest: Closest,
+    tables: ThreeTables,
+    schema: Schema,
+    encoder: Encoder,
+    *,
+    seed: int,
+    clock: Clock,
+) -> Evidence:
+    """Everything that was asked for; what has no number says why.
+
+    Args:
+        asked: How much, and the columns' roles.
+        material: Arrays, drawn and encoded.
+        closest: What the pass over the whole synthetic table found.
+        tables: All rows.
+        schema: Kinds of the columns.
+        encoder: Fitted on the training table.
+        seed: Of every random choice.
+        clock: Takes the time of each part.
+    """
+    train, holdout = material.train, material.holdout
+    links: tuple[Attack, ...] | NotMeasured = _gap(asked, holdout)
+    secrets: tuple[Attack, ...] | NotMeasured = _gap(asked, holdout)
+    epsilon: EmpiricalEpsilon | NotMeasured = _gap(asked, holdout)
+    exposed: Exposure | NotMeasured = _gap(asked, holdout)
+    if asked.level != "none" and holdout is not None and closest.holdout is not None:
+        near = Scores(
+            name="membership by distance",
+            train=most_of(-train.of(closest.train), train.person, train.people),
+            holdout=most_of(-holdout.of(closest.holdout), holdout.person, holdout.people),
+        )
+        with clock("linkability"):
+            links = _links(material, holdout, seed=seed)
+        with clock("inference"):
+            secrets = _secrets(material, holdout, seed=seed)
+        with clock("epsilon"):
+            epsilon = empirical_epsilon(
+                members=near.train,
+                controls=near.holdout,
+                delta=asked.context.delta,
+                claimed=asked.context.epsilon,
+                seed=seed,
+            )
+        with clock("exposure"):
+            named = (*asked.roles.quasi_identifiers, *_declared_secrets(asked.roles))
+            scores = [near, *_together("inference", secrets, train, holdout)]
+            exposed = exposure(scores, train, holdout, schema, named)
+    with clock("classes"):
+        classes = _classes(asked, tables, material, schema)
+        avatars = _avatars(asked, tables, encoder)
+    return Evidence(
+        level=asked.level,
+        roles=asked.roles,
+        scope=_scope(material, tables),
+        linkability=links,
+        inference=secrets,
+        epsilon=epsilon,
+        classes=classes,
+        avatars=avatars,
+        exposure=exposed,
+    )
+
+
+def _gap(asked: Asked, holdout: Group | None) -> NotMeasured:
+    """Why an attack has no number, if it has none."""
+    return NOT_ASKED if asked.level == "none" or holdout is not None else NO_HOLDOUT
+
+
+def _declared_secrets(roles: Roles) -> tuple[str, ...]:
+    return roles.secrets if roles.secrets_declared else ()
+
+
+def _scope(material: Material, tables: ThreeTables) -> Scope:
+    train, holdout, heights = material.train, material.holdout, tables.heights
+    return Scope(
+        n_train=len(train.number),
+        n_holdout=0 if holdout is None else len(holdout.number),
+        n_synthetic=len(material.synthetic),
+        all_train=heights["train"],
+        all_holdout=heights.get("holdout", 0),
+        all_synthetic=heights["synthetic"],
+        people_train=train.people,
+        people_holdout=0 if holdout is None else holdout.people,
+    )
+
+
+def _links(material: Material, holdout: Group, *, seed: int) -> tuple[Attack, ...] | NotMeasured:
+    """The declared split, if there is one, and random halves: users do not know which to choose."""
+    names = material.names
+    if len(names) < 2:
+        return ONE_COLUMN
+    splits: list[tuple[str, NDArray[np.bool_]]] = []
+    known = material.columns(material.roles.quasi_identifiers)
+    if known.any() and not known.all():
+        splits.append(("quasi-identifiers with the other columns", known))
+    rng = np.random.default_rng(seed)
+    for i in range(SPLITS):
+        half = np.zeros(len(names), np.bool_)
+        half[rng.permutation(len(names))[: len(names) // 2]] = True
+        splits.append((f"random halves of the columns, {i + 1} of {SPLITS}", half))
+    everybody = _everybody(material.train), _everybody(holdout)
+    return tuple(
+        by_patient(
+            linkability(
+                train=material.train.rows,
+                holdout=holdout.rows,
+                synthetic=material.synthetic,
+                first=first,
+                second=~first,
+                target=target,
+                seed=seed,
+            ),
+            material.train,
+            holdout,
+            everybody,
+        )
+        for target, first in splits
+    )
+
+
+def _secrets(material: Material, holdout: Group, *, seed: int) -> tuple[Attack, ...]:
+    """Each secret, for who knows the quasi-identifiers and for who knows everything else."""
+    roles = material.roles
+    attackers: list[tuple[str, NDArray[np.bool_] | None]] = [("everything else", None)]
+    if roles.quasi_identifiers:
+        attackers.insert(0, ("quasi-identifiers", material.columns(roles.quasi_identifiers)))
+    found: list[Attack] = []
+    for known, columns in attackers:
+        attacks = inference(
+            train=material.train.rows,
+            holdout=holdout.rows,
+            synthetic=material.synthetic,
+            secrets=[material.place(name) for name in roles.secrets],
+            names=[f"{name}, knowing {known}" for name in roles.secrets],
+            known=columns,
+            seed=seed,
+        )
+        for name, attack in zip(roles.secrets, attacks, strict=True):
+            has = (material.train.frame[name], holdout.frame[name])
+            counted = has[0].is_not_null().to_numpy(), has[1].is_not_null().to_numpy()
+            found.append(by_patient(attack, material.train, holdout, counted))
+    return tuple(found)
+
+
+def _everybody(group: Group) -> NDArray[np.bool_]:
+    return np.ones(len(group.number), np.bool_)
+
+
+def _together(
+    name: str, attacks: tuple[Attack, ...] | NotMeasured, train: Group, holdout: Group
+) -> list[Scores]:
+    """What several attacks of one kind find out about each person, weighted by surprise.
+
+    A success counts -log of the share of controls it succeeds on: what anybody could have inferred
+    about anybody counts little.
+    """
+    if isinstance(attacks, NotMeasured):
+        return []
+    ours, theirs = np.zeros(len(train.number)), np.zeros(len(holdout.number))
+    for attack in attacks:
+        hits = attack.controls_succeeded
+        surprise = -np.log((hits.sum() + 1) / (len(hits) + 2))
+        ours += surprise * attack.succeeded
+        theirs += surprise * hits
+    return [
+        Scores(
+            name=f"{name}, all secrets together",
+            train=most_of(ours, train.person, train.people),
+            holdout=most_of(theirs, holdout.person, holdout.people),
+        )
+    ]
+
+
+def _classes(
+    asked: Asked, tables: ThreeTables, material: Material, schema: Schema
+) -> TableClasses | NotMeasured:
+    roles, context = asked.roles, asked.context
+    if asked.level == "none":
+        return NOT_ASKED
+    if not roles.quasi_identifiers:
+        return NO_QUASI
+
+    def of(
+        table: pl.DataFrame, name: str, unit: str | None = None, people: int | None = None
+    ) -> Anonymity:
+        return anonymity(
+            table,
+            schema=schema,
+            quasi_identifiers=roles.quasi_identifiers,
+            secrets=_declared_secrets(roles),
+            threshold=context.threshold,
+            population_rows=people,
+            unit=unit,
+            name=name,
+        )
+
+    train = tables.train
+    if roles.unit is not None:
+        train = train.with_columns(tables.given["train"][roles.unit].gather(tables.number["train"]))
+    return TableClasses(
+        train=of(train, "train", roles.unit, context.population_rows),
+        synthetic=of(material.frame, "synthetic"),
+    )
+
+
+def _avatars(asked: Asked, tables: ThreeTables, encoder: Encoder) -> AvatarDistances | NotMeasured:
+    if asked.level == "none":
+        return NOT_ASKED
+    if not asked.linked:
+        return NOT_LINKED
+    source, train = tables.synthetic, tables.given["train"]
+    whole = source.part(0, source.height, list(tables.dtypes))
+    return avatar_distances(
+        train=encoder.rows(alike(train, tables.dtypes)),
+        avatars=encoder.rows(alike(whole, tables.dtypes)),
+    )

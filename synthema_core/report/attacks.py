@@ -1,0 +1,111 @@
+"""The attacks beyond the one by distance: what each asks, and its table of figures."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..evidence import Evidence
+from ..intervals import Estimate, NotMeasured
+from ..privacy.disclosure import Attack
+from .figures import count, interval, number, percent, sentence, strip
+
+SHOWN = 12  # attacks of a family in the open; the rest fold away
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Attacks that ask the same question of different columns.
+
+    Attributes:
+        key: Field of `Evidence`, and the anchor on the page.
+        title: Heading.
+        asks: The question, for a reader who is no statistician.
+        wins: What a success is.
+    """
+
+    key: str
+    title: str
+    asks: str
+    wins: str
+
+
+FAMILIES = (
+    Family(
+        "linkability",
+        "Linkability",
+        "An adversary holds two lists: some columns of a person in one, the other columns in the "
+        "other, without a common name. Does the synthetic table tell which lines belong together?",
+        "both parts of a record lead to the same synthetic row",
+    ),
+    Family(
+        "inference",
+        "Inference",
+        "An adversary knows part of a person’s record and wants one more column. Does the closest "
+        "synthetic row give it away?",
+        "the guess is right; a number counts as right within 5% of its column’s range",
+    ),
+)
+
+
+def families(evidence: Evidence) -> list[dict[str, Any]]:
+    """Every family as the template shows it."""
+    return [_shown(family, getattr(evidence, family.key)) for family in FAMILIES]
+
+
+def measured(evidence: Evidence, key: str) -> tuple[Attack, ...]:
+    """Attacks of a family that have a number, the one whose interval begins highest first."""
+    found = getattr(evidence, key)
+    if isinstance(found, NotMeasured):
+        return ()
+    return tuple(
+        sorted((a for a in found if a.risk.low is not None), key=lambda a: -(a.risk.low or 0.0))
+    )
+
+
+def above(attack: Attack) -> bool:
+    """Whether the interval of the risk excludes 0."""
+    return attack.risk.low is not None and attack.risk.low > 0
+
+
+def _shown(family: Family, found: tuple[Attack, ...] | NotMeasured) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "key": family.key,
+        "title": family.title,
+        "asks": family.asks,
+        "wins": family.wins,
+    }
+    if isinstance(found, NotMeasured):
+        return {**shown, "reason": sentence(found.reason)}
+    order = sorted(found, key=lambda a: -(a.risk.low if a.risk.low is not None else -9.0))
+    rows = [_row(attack) for attack in order]
+    hits = sum(map(above, found))
+    return {
+        **shown,
+        "rows": rows[:SHOWN],
+        "others": rows[SHOWN:],
+        "says": (
+            f"In {count(hits)} of {count(len(found))} attacks the interval of the risk lies above "
+            f"0; where nothing leaks, about {0.025 * len(found):.1f} of {count(len(found))} "
+            "would by chance."
+        ),
+        "sources": list(dict.fromkeys(attack.source for attack in found)),
+    }
+
+
+def _row(attack: Attack) -> dict[str, Any]:
+    return {
+        "target": attack.target,
+        "main": _share(attack.main),
+        "control": _share(attack.control),
+        "baseline": percent(attack.baseline),
+        "risk": number(attack.risk.value) if attack.risk.value is not None else "not measured",
+        "interval": interval(attack.risk),
+        "strip": strip(attack.risk, low=-0.2, high=1.0, reference=0.0),
+        "n": f"{count(attack.main.n)} / {count(attack.control.n)}",
+        "detectable": number(attack.minimum_detectable_risk),
+        "alarm": above(attack),
+    }
+
+
+def _share(estimate: Estimate) -> tuple[str, str]:
+    """Value, and its interval for the line below."""
+    return percent(estimate.value), interval(estimate, as_percent=True)
