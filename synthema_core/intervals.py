@@ -118,6 +118,33 @@ def auc(positives: NDArray[np.floating[Any]], negatives: NDArray[np.floating[Any
     return Estimate(value=value, low=low, high=high, n=m + n)
 
 
+def auc_p_value(
+    positives: NDArray[np.floating[Any]], negatives: NDArray[np.floating[Any]]
+) -> float | None:
+    """Chance of an AUC this far from 0.5, on either side, if both come from one distribution.
+
+    The normal approximation of the rank-sum test, its variance corrected for ties. 1 where all
+    scores tie; None if either side is empty.
+
+    Args:
+        positives: (m,) finite scores.
+        negatives: (n,) finite scores.
+
+    Source: Mann & Whitney (1947), Ann. Math. Stat. 18, 50-60; ties as in Hollander & Wolfe (1999),
+    Nonparametric Statistical Methods, section 4.1.
+    """
+    m, n = len(positives), len(negatives)
+    if m == 0 or n == 0:
+        return None
+    scores = np.sort(np.concatenate([positives, negatives]))
+    _, tied = np.unique(scores, return_counts=True)
+    total = m + n
+    shared = float((tied.astype(np.float64) ** 3 - tied).sum()) / (total * max(total - 1, 1))
+    variance = (total + 1 - shared) / (12 * m * n)
+    value = auc(positives, negatives).value or 0.0
+    return 1.0 if variance <= 0 else math.erfc(abs(value - 0.5) / math.sqrt(2 * variance))
+
+
 def minimum_detectable_auc(m: int, n: int) -> float:
     """Smallest AUC whose interval excludes 0.5 in four audits of five, at m and n rows.
 

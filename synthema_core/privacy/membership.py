@@ -1,66 +1,135 @@
-"""Was this patient in the training table? An attack by distance to the closest synthetic row."""
+"""Was this patient in the training table? What an attack's scores of members and controls say.
 
+`neighborhood`, `values` and `ratio` score people, `suite` runs them all, `verdict` judges them
+together.
+"""
+
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..intervals import EMPTY, Estimate, auc, clopper_pearson, minimum_detectable_auc
-
-# Where the ROC curve is read: both quoted rates are on it, and the low corner, where a few patients
-# are found with certainty, is as dense as the rest.
-FPR = np.unique(np.concatenate([[0.01, 0.1], np.geomspace(1e-3, 0.1, 41), np.linspace(0, 1, 101)]))
-
-SOURCE = (
-    "Membership inference by distance to the closest synthetic row, controls from a never-seen "
-    "holdout. AUC: DeLong et al. (1988), Biometrics 44, 837-845. TPR at low FPR: Carlini et al. "
-    "(2022), IEEE S&P, 1897-1914, at randomized p-values (Vovk et al. 2005), interval by Clopper "
-    "& Pearson (1934) on m n / (m + n) rows."
+from ..intervals import (
+    EMPTY,
+    Estimate,
+    auc,
+    auc_p_value,
+    clopper_pearson,
+    minimum_detectable_auc,
 )
+
+Floats = NDArray[np.float64]
+
+# Where the ROC curve is read: the quoted rates are on it, and the low corner, where a few patients
+# are found with certainty, is as dense as the rest.
+FPR = np.unique(
+    np.concatenate([[0.001, 0.01, 0.1], np.geomspace(1e-3, 0.1, 41)[1:], np.linspace(0, 1, 101)])
+)
+
+RATES = (
+    "Controls are a never-seen holdout. AUC: DeLong et al. (1988), Biometrics 44, 837-845. TPR at "
+    "low FPR: Carlini et al. (2022), IEEE S&P, 1897-1914, at randomized p-values (Vovk et al. "
+    "2005), interval by Clopper & Pearson (1934) on m n / (m + n) rows."
+)
+SOURCE = f"Membership inference by distance to the closest synthetic row. {RATES}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Membership:
-    """How well distance to the closest synthetic row tells training patients from unseen ones.
+    """How well one attack tells training patients from unseen ones.
 
     Attributes:
-        auc: Probability that a member is closer to the synthetic table than a control, ties one
-            half. 0.5 is no leak, 1.0 the worst.
-        tpr_at_1: Share of members found when 1 % of the controls are wrongly accused.
+        name: The attack.
+        auc: Probability that a member's score is higher than a control's, ties one half. 0.5 is no
+            leak, 1.0 the worst; below 0.5 members are avoided, which tells on them as well.
+        p_value: Chance of an AUC this far from 0.5 if nothing leaks, for this attack alone: with
+            several attacks quote that of the verdict. None if either side is empty.
+        tpr_at_01: Share of members found when 0.1 % of the controls are wrongly accused.
+        tpr_at_1: The same at 1 %.
         tpr_at_10: The same at 10 %.
-        fpr: (g,) grid of false positive rates, ascending from 0 to 1, dense below 0.1.
-        tpr: (g,) true positive rate at each; `tpr_at_1` and `tpr_at_10` lie on this curve.
-        n_members: Rows of the training table.
-        n_controls: Rows of the holdout.
+        fpr: (g,) grid of false positive rates, ascending from 0 to 1, even on a log scale between
+            0.001 and 0.1.
+        tpr: (g,) true positive rate at each; the quoted rates lie on this curve.
+        n_members: Members scored.
+        n_controls: Controls scored.
         n_synthetic: Rows of the synthetic table.
         minimum_detectable_auc: Smallest AUC that tables of these sizes tell from 0.5 in four audits
             of five.
+        member_scores: (n_members,) score of each training row, in the order given; higher is more
+            suspicious. No part of a report.
+        control_scores: (n_controls,) score of each control.
         source: Definition.
     """
 
+    name: str
     auc: Estimate
+    p_value: float | None
+    tpr_at_01: Estimate
     tpr_at_1: Estimate
     tpr_at_10: Estimate
-    fpr: NDArray[np.float64]
-    tpr: NDArray[np.float64]
+    fpr: Floats
+    tpr: Floats
     n_members: int
     n_controls: int
     n_synthetic: int
     minimum_detectable_auc: float
+    member_scores: Floats
+    control_scores: Floats
     source: str
 
 
-def membership(
+def scored(
+    name: str,
     *,
-    members: NDArray[np.float64],
-    controls: NDArray[np.float64],
+    members: Floats,
+    controls: Floats,
     n_synthetic: int,
+    source: str,
+    inflation: float = 1.0,
+    p_value: float | None = None,
 ) -> Membership:
-    """Attack by the distance from each real row to its closest synthetic row.
+    """What the scores of an attack say.
 
-    Members and controls search the same synthetic table, so unequal numbers of them bias neither
-    the AUC nor the rates, and no row has to be thrown away: the mean over all equal-size resamples
-    of either side is the number computed here from all rows.
+    Members and controls must have been scored by one rule that does not know who is which. Then
+    unequal numbers of them bias neither the AUC nor the rates, and no row has to be thrown away:
+    the mean over all equal-size resamples of either side is the number computed here from all rows.
+
+    Args:
+        name: The attack.
+        members: (m,) score of each training row, higher is more suspicious; finite.
+        controls: (n,) score of each control; finite.
+        n_synthetic: Rows of the synthetic table.
+        source: Definition of the score; that of the rates is added.
+        inflation: How many times wider the intervals are than those of a score that was fixed
+            before anybody was labeled.
+        p_value: If it is known otherwise than by the rank-sum test.
+
+    Returns:
+        Membership; its estimates are empty if either side is.
+    """
+    m, n = len(members), len(controls)
+    return Membership(
+        name=name,
+        auc=widened(auc(members, controls), inflation),
+        p_value=auc_p_value(members, controls) if p_value is None else p_value,
+        tpr_at_01=_rate(members, controls, 0.001, inflation),
+        tpr_at_1=_rate(members, controls, 0.01, inflation),
+        tpr_at_10=_rate(members, controls, 0.1, inflation),
+        fpr=FPR,
+        tpr=roc(members=-members, controls=-controls, fpr=FPR),
+        n_members=m,
+        n_controls=n,
+        n_synthetic=n_synthetic,
+        minimum_detectable_auc=min(1.0, 0.5 + inflation * (minimum_detectable_auc(m, n) - 0.5)),
+        member_scores=members,
+        control_scores=controls,
+        source=source if source.endswith(RATES) else f"{source} {RATES}",
+    )
+
+
+def membership(*, members: Floats, controls: Floats, n_synthetic: int) -> Membership:
+    """The attack by the distance from each real row to its closest synthetic row.
 
     Args:
         members: (m,) distance of each training row; finite.
@@ -70,29 +139,13 @@ def membership(
     Returns:
         Membership; its estimates are empty if either side is.
     """
-    m, n = len(members), len(controls)
-    curve = roc(members=members, controls=controls, fpr=FPR)
-    return Membership(
-        auc=auc(-members, -controls),
-        tpr_at_1=_rate(members, controls, 0.01),
-        tpr_at_10=_rate(members, controls, 0.1),
-        fpr=FPR,
-        tpr=curve,
-        n_members=m,
-        n_controls=n,
-        n_synthetic=n_synthetic,
-        minimum_detectable_auc=minimum_detectable_auc(m, n),
-        source=SOURCE,
+    return scored(
+        "distance", members=-members, controls=-controls, n_synthetic=n_synthetic, source=SOURCE
     )
 
 
-def roc(
-    *,
-    members: NDArray[np.float64],
-    controls: NDArray[np.float64],
-    fpr: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """True positive rate at each false positive rate, for scores that may tie.
+def roc(*, members: Floats, controls: Floats, fpr: Floats) -> Floats:
+    """True positive rate at each false positive rate, for distances that may tie.
 
     A member with g controls strictly closer to the synthetic table and e equally close has the
     randomized p-value (g + U (1 + e)) / (n + 1), U uniform. Were the member a control, that
@@ -118,7 +171,29 @@ def roc(
     return np.array([np.clip((rate * (n + 1) - closer) / (1 + equal), 0, 1).mean() for rate in fpr])
 
 
-def _rate(members: NDArray[np.float64], controls: NDArray[np.float64], fpr: float) -> Estimate:
+def widened(estimate: Estimate, factor: float) -> Estimate:
+    """An AUC with an interval that is `factor` times as wide on the logit scale.
+
+    Ends at 0 and at 1 stay: there the interval is a score interval, and is wide enough.
+    """
+    value, low, high = estimate.value, estimate.low, estimate.high
+    if factor == 1 or value is None or low is None or high is None or not 0 < value < 1:
+        return estimate
+    middle = _logit(value)
+    low = 0.0 if low <= 0 else _expit(middle - factor * (middle - _logit(low)))
+    high = 1.0 if high >= 1 else _expit(middle + factor * (_logit(high) - middle))
+    return Estimate(value=value, low=low, high=high, n=estimate.n)
+
+
+def _logit(share: float) -> float:
+    return math.log(share / (1 - share))
+
+
+def _expit(x: float) -> float:
+    return 1 / (1 + math.exp(-x)) if x > -700 else 0.0
+
+
+def _rate(members: Floats, controls: Floats, fpr: float, inflation: float) -> Estimate:
     """TPR at one FPR, with an interval that knows the threshold was read off the controls.
 
     Clopper–Pearson on m n / (m + n) rows: on a ROC curve of slope 1, the null, the variance of the
@@ -127,7 +202,7 @@ def _rate(members: NDArray[np.float64], controls: NDArray[np.float64], fpr: floa
     m, n = len(members), len(controls)
     if m == 0 or n == 0:
         return EMPTY
-    value = float(roc(members=members, controls=controls, fpr=np.array([fpr]))[0])
-    trials = m * n / (m + n)
+    value = float(roc(members=-members, controls=-controls, fpr=np.array([fpr]))[0])
+    trials = max(1.0, m * n / (m + n) / inflation**2)
     low, high = clopper_pearson(value * trials, trials)
     return Estimate(value=value, low=low, high=high, n=m + n)

@@ -165,7 +165,7 @@ def _add_tied(votes: NDArray[np.int64], tied: Rows, real: Real) -> None:
     fair sample.
     """
     assert real.holdout is not None
-    pool = take(_stack(real.train, real.holdout), real.tied)
+    pool = take(stack(real.train, real.holdout), real.tied)
     queries, count = _distinct(tied)
     for start in range(0, len(queries), TIED_AT_ONCE):
         some = slice(start, start + TIED_AT_ONCE)
@@ -190,7 +190,8 @@ def take(rows: Rows, index: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Ro
     return Rows(numeric=rows.numeric[index], codes=rows.codes[index])
 
 
-def _stack(first: Rows, second: Rows) -> Rows:
+def stack(first: Rows, second: Rows) -> Rows:
+    """The rows of both, one table under the other."""
     return Rows(
         numeric=np.concatenate([first.numeric, second.numeric]),
         codes=np.concatenate([first.codes, second.codes]),
