@@ -93,6 +93,16 @@ def _attacks(result: "Audit") -> list[tuple[str, str, str, str]]:
 
     found = result.evidence
     rows = []
+    if not isinstance(found.membership, NotMeasured):
+        judged = found.membership.verdict
+        best = next(one for one in judged.attacks if one.name == judged.strongest)
+        meaning = f"of {len(judged.attacks)} attacks: {best.name}; corrected p {judged.p_value:.3f}"
+        rows.append(_figure("strongest AUC", best.auc, meaning))
+    if not isinstance(result.model, NotMeasured) and not isinstance(
+        result.model.membership, NotMeasured
+    ):
+        auc = result.model.membership.auc
+        rows.append(_figure("model file AUC", auc, "0.5: its density tells nobody apart"))
     for family in (found.linkability, found.inference):
         if isinstance(family, NotMeasured):
             continue

@@ -18,11 +18,13 @@ from ..privacy.disclosure import Attack, inference, linkability
 from ..privacy.epsilon import EmpiricalEpsilon, empirical_epsilon
 from ..schema import Schema
 from ..three_tables import ThreeTables, alike
+from .belonging import Belonging, belonging, scores_of
 from .exposure import Exposure, Scores, exposure
 from .material import Group, Material, most_of
 from .people import by_patient
 from .result import Evidence, Level, Scope, TableClasses
 from .roles import Roles
+from .weights import Weights, weights
 
 NOT_ASKED = NotMeasured(reason="it was not asked for: evidence='none'")
 NO_HOLDOUT = NotMeasured(
@@ -34,6 +36,9 @@ NO_QUASI = NotMeasured(
 )
 NOT_LINKED = NotMeasured(
     reason="it was not said that row i of the synthetic table is the avatar of row i of train"
+)
+NO_MODEL = NotMeasured(
+    reason="no model file was given: rows and weights are judged apart, and these are rows"
 )
 ONE_COLUMN = NotMeasured(reason="a link needs two columns, and the schema has one")
 SPLITS = 3  # random halves of the columns that linkability tries beside the declared split
@@ -52,12 +57,14 @@ class Asked:
         roles: Parts that columns play.
         context: What was declared about the release.
         linked: Row i of the synthetic table is the avatar of row i of the training table.
+        model: Path of the model file that drew the table, or a fitted generator.
     """
 
     level: Level
     roles: Roles
     context: ReleaseContext = field(default_factory=ReleaseContext)
     linked: bool = False
+    model: object | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +104,7 @@ def gather(
         clock: Takes the time of each part.
     """
     train, holdout = material.train, material.holdout
+    members: Belonging | NotMeasured = _gap(asked, holdout)
     links: tuple[Attack, ...] | NotMeasured = _gap(asked, holdout)
     secrets: tuple[Attack, ...] | NotMeasured = _gap(asked, holdout)
     epsilon: EmpiricalEpsilon | NotMeasured = _gap(asked, holdout)
@@ -107,6 +115,8 @@ def gather(
             train=most_of(-train.of(closest.train), train.person, train.people),
             holdout=most_of(-holdout.of(closest.holdout), holdout.person, holdout.people),
         )
+        with clock("membership"):
+            members = belonging(material, holdout, full=asked.level == "full", seed=seed)
         with clock("linkability"):
             links = _links(material, holdout, seed=seed)
         with clock("inference"):
@@ -121,7 +131,9 @@ def gather(
             )
         with clock("exposure"):
             named = (*asked.roles.quasi_identifiers, *_declared_secrets(asked.roles))
-            scores = [near, *_together("inference", secrets, train, holdout)]
+            by_members = [] if isinstance(members, NotMeasured) else scores_of(members)
+            by_secrets = _together("inference", secrets, train, holdout)
+            scores = [near, *by_members, *by_secrets]
             exposed = exposure(scores, train, holdout, schema, named)
     with clock("classes"):
         classes = _classes(asked, tables, material, schema)
@@ -130,6 +142,7 @@ def gather(
         level=asked.level,
         roles=asked.roles,
         scope=_scope(material, tables),
+        membership=members,
         linkability=links,
         inference=secrets,
         epsilon=epsilon,
@@ -137,6 +150,23 @@ def gather(
         avatars=avatars,
         exposure=exposed,
     )
+
+
+def judge(
+    asked: Asked, real: dict[str, pl.DataFrame], *, seed: int, clock: Clock
+) -> Weights | NotMeasured:
+    """The model file, if there is one; the tables as given, since it has an encoder of its own."""
+    if asked.model is None:
+        return NO_MODEL
+    with clock("model"):
+        return weights(
+            asked.model,
+            real,
+            unit=asked.roles.unit,
+            claimed=asked.context.epsilon,
+            delta=asked.context.delta,
+            seed=seed,
+        )
 
 
 def _gap(asked: Asked, holdout: Group | None) -> NotMeasured:

@@ -8,6 +8,7 @@ from ..intervals import NotMeasured
 from ..privacy.avatar import AvatarDistances
 from ..privacy.disclosure import Attack
 from ..privacy.epsilon import EmpiricalEpsilon
+from .belonging import Belonging
 from .exposure import Exposure
 from .roles import Roles
 
@@ -61,6 +62,7 @@ class Evidence:
         level: "none", "quick" (attacks that train no model) or "full".
         roles: What the adversary knows and wants, and the unit that is attacked.
         scope: Rows and patients that the attacks looked at.
+        membership: Who was in the training table, by every attack.
         linkability: Two parts of a record lead to one synthetic row.
         inference: The closest synthetic row gives away a secret.
         epsilon: Lower bound on the privacy loss of the generator.
@@ -72,6 +74,7 @@ class Evidence:
     level: Level
     roles: Roles
     scope: Scope
+    membership: Belonging | NotMeasured
     linkability: tuple[Attack, ...] | NotMeasured
     inference: tuple[Attack, ...] | NotMeasured
     epsilon: EmpiricalEpsilon | NotMeasured

@@ -19,7 +19,7 @@ from ..intervals import EMPTY, Z95, Estimate, NotMeasured
 from ..privacy.disclosure import Attack
 from ..privacy.distance import distances
 from ..privacy.epsilon import EmpiricalEpsilon, empirical_epsilon
-from ..privacy.membership import Membership, membership
+from ..privacy.membership import Membership, scored
 from .exposure import Scores, Worst, worst
 from .listed import extraction
 from .material import Group, most_of, persons
@@ -31,9 +31,9 @@ PART = 8192  # rows whose density is asked for together
 QUERIED = 1000  # rows drawn to look for copies
 
 SOURCE = (
-    "Membership inference by the model's own exact log-density, controls from a never-seen holdout; "
-    "AUC by DeLong et al. (1988), rates as in Carlini et al. (2022), IEEE S&P, 1897-1914. Gap: mean "
-    "log-density of training patients minus that of people never seen, interval by Welch (1947)."
+    "Membership inference by the model's own exact log-density (Carlini et al. 2022, IEEE S&P, "
+    "1897-1914, without shadow models). Gap: mean log-density of training patients minus that of "
+    "people never seen, interval by Welch (1947), Biometrika 34, 28-35."
 )
 
 Floats = NDArray[np.float64]
@@ -146,8 +146,11 @@ def weights(
     scores = _densities(fitted, train, holdout)
     return replace(
         found,
-        membership=replace(
-            membership(members=-scores.train, controls=-scores.holdout, n_synthetic=0),
+        membership=scored(
+            "log-density of the model",
+            members=scores.train,
+            controls=scores.holdout,
+            n_synthetic=0,
             source=SOURCE,
         ),
         gap=_gap(scores),
@@ -172,7 +175,7 @@ def _group(frame: pl.DataFrame, known: "Encoder", unit: str | None) -> Group:
     number = np.arange(frame.height)
     person, people = persons(frame, number, unit)
     return Group(
-        frame=frame.select(known.codecs),
+        frame=frame.select(list(known.codecs)),
         rows=known.rows(frame),
         number=number,
         drawn=None,
@@ -183,7 +186,7 @@ def _group(frame: pl.DataFrame, known: "Encoder", unit: str | None) -> Group:
 
 
 def _densities(fitted: Density, train: Group, holdout: Group) -> Scores:
-    """The likeliest record of each patient; a record of no density counts as less likely than any."""
+    """The likeliest record of each patient; one of no density is less likely than any other."""
     each = []
     for group in (train, holdout):
         parts = [fitted.log_prob(part) for part in group.frame.iter_slices(PART)]

@@ -76,7 +76,7 @@ def _shown(family: Family, found: tuple[Attack, ...] | NotMeasured) -> dict[str,
     if isinstance(found, NotMeasured):
         return {**shown, "reason": sentence(found.reason)}
     order = sorted(found, key=lambda a: -(a.risk.low if a.risk.low is not None else -9.0))
-    rows = [_row(attack) for attack in order]
+    rows = [row(attack) for attack in order]
     hits = sum(map(above, found))
     return {
         **shown,
@@ -91,7 +91,8 @@ def _shown(family: Family, found: tuple[Attack, ...] | NotMeasured) -> dict[str,
     }
 
 
-def _row(attack: Attack) -> dict[str, Any]:
+def row(attack: Attack) -> dict[str, Any]:
+    """One attack as a line of the table."""
     return {
         "target": attack.target,
         "main": _share(attack.main),

@@ -76,6 +76,38 @@ def _evidence(audit: Audit) -> list[KeyFigure]:
 def _attacks(audit: Audit) -> list[KeyFigure]:
     """The worst of each family, and the bound on the privacy loss."""
     rows = []
+    others = audit.evidence.membership
+    if not isinstance(others, NotMeasured):
+        judged = others.verdict
+        best = next(one for one in judged.attacks if one.name == judged.strongest)
+        reading = (
+            f"{best.name}; of {len(judged.attacks)} attacks; corrected p {number(judged.p_value)}"
+        )
+        rows.append(
+            _figure(
+                "evidence",
+                "membership",
+                "Strongest membership attack, AUC",
+                best.auc,
+                reading,
+                reference=0.5,
+                bottom=0.4,
+            )
+        )
+    if not isinstance(audit.model, NotMeasured):
+        attack = audit.model.membership
+        if not isinstance(attack, NotMeasured):
+            rows.append(
+                _figure(
+                    "evidence",
+                    "model",
+                    "Model file, AUC by density",
+                    attack.auc,
+                    "0.5 is guessing, 1 the worst",
+                    reference=0.5,
+                    bottom=0.4,
+                )
+            )
     for family in FAMILIES:
         found = getattr(audit.evidence, family.key)
         attacks = measured(audit.evidence, family.key)

@@ -82,6 +82,13 @@ def _membership(audit: Audit) -> Iterator[Answer]:
         yield _gap("membership", "Membership", found.reason)
         return
     text = f"AUC {number(found.auc.value)} (95% interval {interval(found.auc)}); 0.5 is guessing."
+    others = audit.evidence.membership
+    if not isinstance(others, NotMeasured):
+        judged = others.verdict
+        text = (
+            f"by distance, {text} Of {len(judged.attacks)} attacks ‘{judged.strongest}’ stands out "
+            f"most, corrected p-value {number(judged.p_value)}."
+        )
     yield Answer(anchor="membership", title="Membership", text=text)
 
 
@@ -155,8 +162,32 @@ def _fidelity(audit: Audit) -> Iterator[Answer]:
 
 
 def _weights(audit: Audit) -> Iterator[Answer]:
-    del audit
-    yield _gap("model", "The model file", "it was not given to this audit")
+    found = audit.model
+    title = "The model file"
+    if isinstance(found, NotMeasured):
+        yield _gap("model", title, found.reason)
+        return
+    if isinstance(found.membership, NotMeasured):
+        yield _gap("model", title, found.membership.reason)
+        return
+    auc, gap = found.membership.auc, found.gap
+    yield Answer(
+        anchor="model",
+        title=title,
+        text=(
+            f"membership by its density: AUC {number(auc.value)} (95% interval {interval(auc)}); "
+            f"gap {number(gap.value)} nats ({interval(gap)})."
+        ),
+    )
+    if not isinstance(found.extraction, NotMeasured):
+        told = sum(
+            attack.risk.low is not None and attack.risk.low > 0 for attack in found.extraction
+        )
+        text = (
+            f"in {told} of {len(found.extraction)} columns it lists values of training patients "
+            "beyond chance."
+        )
+        yield Answer(anchor="model", title="Values the file lists", text=text)
 
 
 def _provenance(audit: Audit) -> Iterator[Answer]:

@@ -12,6 +12,7 @@ from .attacks import FAMILIES, Family, above, measured
 from .figures import count, number, percent, sentence, spoken
 
 OTHERS = (
+    ("membership", "Other membership attacks"),
     ("epsilon", "Privacy loss"),
     ("exposure", "Who is exposed"),
     ("classes", "Class sizes"),
@@ -68,6 +69,7 @@ def found(audit: Audit) -> list[Finding]:
     findings = []
     if isinstance(audit.membership, Membership):
         findings += _membership(audit.membership)
+        findings += _together(audit)
     else:
         text = (
             "Whether the table betrays its patients was not measured: no attack could be compared "
@@ -103,13 +105,14 @@ def not_measured(audit: Audit) -> list[tuple[str, str]]:
     gaps.append(
         (
             "Other attacks",
-            "Singling out, reconstruction, and membership attacks that train models are not part "
-            "of this audit.",
+            "Singling out and reconstruction are not part of this audit."
+            if audit.evidence.level == "full"
+            else "Singling out, reconstruction, and attacks that train models are not part of this "
+            "audit.",
         )
     )
-    gaps.append(
-        ("The generator", "The audit read rows. Model files and their queries were not examined.")
-    )
+    if isinstance(audit.model, NotMeasured):
+        gaps.append(("The model file", sentence(audit.model.reason)))
     return gaps
 
 
@@ -196,6 +199,30 @@ def _claim(audit: Audit) -> list[Finding]:
             f"{least}. That confirms nothing."
         )
     return [Finding(kind="evidence", text=text, alarm=bool(bound.refuted))]
+
+
+def _together(audit: Audit) -> list[Finding]:
+    """The verdict on all membership attacks, and the model file's own."""
+    findings = []
+    found = audit.evidence.membership
+    if not isinstance(found, NotMeasured):
+        judged = found.verdict
+        best = next(one for one in judged.attacks if one.name == judged.strongest)
+        text = (
+            f"Of {len(judged.attacks)} membership attacks ‘{best.name}’ stands out most: AUC "
+            f"{spoken(best.auc)}, and if nothing leaked, some attack would do as well in "
+            f"{percent(judged.p_value)} of audits."
+        )
+        findings.append(Finding(kind="evidence", text=text, alarm=judged.leak))
+    if not isinstance(audit.model, NotMeasured):
+        attack = audit.model.membership
+        if not isinstance(attack, NotMeasured) and attack.auc.value is not None:
+            text = (
+                "Who holds the model file tells training patients from people never seen by their "
+                f"density with AUC {spoken(attack.auc)}; 0.5 is guessing."
+            )
+            findings.append(Finding(kind="evidence", text=text, alarm=_above(attack.auc, 0.5)))
+    return findings
 
 
 def _copies(audit: Audit) -> list[Finding]:

@@ -87,6 +87,16 @@ def test_a_fresh_sample_shows_no_risk(audits):
     assert audits["fresh"].evidence.exposure.worst[0].n_ahead <= 3
 
 
+def test_membership_attacks_agree_on_a_copy_and_on_nothing(audits):
+    judged = audits["copy"].evidence.membership.verdict
+    assert judged.leak
+    assert judged.combined.auc.value > 0.95
+    assert not audits["fresh"].evidence.membership.verdict.leak
+    frame = audits["copy"].frame()
+    assert frame.filter(section="membership verdict").height == len(judged.attacks)
+    assert "member_scores" not in json.dumps(document(audits["copy"]))
+
+
 def test_every_attack_says_whom_it_attacked_and_what_chance_would_do(audits):
     for attack in attacks(audits["fresh"]):
         assert attack.main.low <= attack.main.value <= attack.main.high
@@ -97,7 +107,7 @@ def test_every_attack_says_whom_it_attacked_and_what_chance_would_do(audits):
 
 def test_without_a_holdout_nothing_is_measured_and_nothing_reads_as_zero(audits):
     found = audits["no holdout"].evidence
-    for name in ("linkability", "inference", "epsilon", "exposure"):
+    for name in ("membership", "linkability", "inference", "epsilon", "exposure"):
         assert "control group" in getattr(found, name).reason
     assert found.classes.train.classes.k == 1
 
@@ -134,7 +144,7 @@ def test_a_rare_subgroup_that_is_copied_has_its_own_row(tables):
 
 def test_groups_below_five_are_taken_together(tables):
     train, holdout, fresh, schema = tables
-    names = pl.Series(["A", "B", "alone", "pair", "pair", *["A"] * (train.height - 5)])
+    names = pl.Series(["A", "B", "zebra", "pair", "pair", *["A"] * (train.height - 5)])
     train = train.with_columns(center=names)
     schema = sc.Schema.infer(train)
     found = sc.audit(
@@ -147,9 +157,9 @@ def test_groups_below_five_are_taken_together(tables):
     )
     exposed = found.evidence.exposure
     assert exposed.subgroups == ()
-    assert exposed.smaller.n_train == 4  # B, alone, and the pair
+    assert exposed.smaller.n_train == 4  # B, zebra, and the pair
     assert exposed.n_smaller == 3
-    assert "alone" not in json.dumps(document(found)["evidence"])
+    assert "zebra" not in json.dumps(document(found)["evidence"])
 
 
 def visits(patients, seed, *, first):
@@ -171,6 +181,8 @@ def test_patients_are_the_unit_where_they_have_several_rows():
     assert found.membership.n_members == 90
     assert found.membership.n_controls == 80
     assert found.evidence.scope.people_train == 90
+    for one in found.evidence.membership.attacks:
+        assert (one.n_members, one.n_controls) == (90, 80)
     assert {a.main.n for a in attacks(found)} == {90}
     first = found.evidence.exposure.worst[0]
     assert first.n_ahead >= 30
