@@ -12,7 +12,17 @@ import polars as pl
 from synthema_kernels import Rows
 
 from . import columns
-from .columns import Codec, Discrete, Nominal, Numeric, Ordinal, caps, ties
+from .columns import (
+    OPEN,
+    Codec,
+    Discrete,
+    Nominal,
+    Numeric,
+    Ordinal,
+    Protection,
+    caps,
+    ties,
+)
 from .columns.number import Cells
 from .errors import SchemaError
 from .schema import Schema
@@ -75,7 +85,12 @@ class Encoder:
 
     @classmethod
     def fit(
-        cls, train: pl.DataFrame, schema: Schema, *, also: Sequence[pl.DataFrame] = ()
+        cls,
+        train: pl.DataFrame,
+        schema: Schema,
+        *,
+        also: Sequence[pl.DataFrame] = (),
+        protection: Protection = OPEN,
     ) -> Encoder:
         """Fit to a training table.
 
@@ -84,6 +99,7 @@ class Encoder:
             schema: What its columns are.
             also: Other tables; a level that only they hold gets a code of its own, so that it
                 differs from every known one in a distance. Ranges come from `train` alone.
+            protection: What is kept back of the training values; nothing, for distances.
 
         Raises:
             SchemaError: If a modelled column is absent or is not what the schema says.
@@ -92,7 +108,7 @@ class Encoder:
         codecs: dict[str, Codec] = {}
         for spec in schema.modelled:
             others = [table[spec.name] for table in also if spec.name in table.columns]
-            codecs[spec.name] = columns.fit(train[spec.name], spec, others)
+            codecs[spec.name] = columns.fit(train[spec.name], spec, others, protection)
         return cls(schema, _related(codecs, train, schema))
 
     @property
@@ -157,6 +173,16 @@ class Encoder:
             for f, k in zip(fields, kinds, strict=True)
         ]
         return FlowView(np.stack(codes) if codes else np.empty((0, n), np.int32), Cells(*stacked))
+
+    def log_shares(self, table: pl.DataFrame) -> Floats:
+        """(n,) log of the share that a row's rare levels have of what a flow sees for them."""
+        parts = [
+            codec.levels.log_share(table[name])
+            for name, codec in self.discrete.items()
+            if codec.levels.pool
+        ]
+        total: Floats = np.sum(parts, axis=0) if parts else np.zeros(table.height)
+        return total
 
     def table(self, codes: NDArray[np.int32], z: Floats) -> pl.DataFrame:
         """Undo `flow`: (q, n) codes and (p, n) points of the normal scale as a table."""
@@ -242,8 +268,7 @@ class Encoder:
         """
         codec = self.codecs[name]
         if isinstance(codec, Discrete):
-            level = np.arange(codec.choices, dtype=np.int32)
-            return codec.levels.series(level, name), level
+            return codec.levels.examples(name)
         number = replace(codec.number, cap=None)  # whatever the bound
         drawn = number.marginal.at(_thinned(number.marginal.points(), EXAMPLES))
         free = np.concatenate([drawn, named, np.floor(named), np.ceil(named)])

@@ -37,12 +37,13 @@ class NotMeasured:
 EMPTY = Estimate(value=None, low=None, high=None, n=0)
 
 
-def wilson(successes: float, n: float) -> tuple[float, float]:
+def wilson(successes: float, n: float, *, z: float = Z95) -> tuple[float, float]:
     """Score interval of a proportion.
 
     Args:
         successes: In [0, n]; a fraction counts half-shared successes.
         n: Trials, > 0. May be an effective number of trials.
+        z: Quantile of the normal distribution that the interval reaches to; 95 % by default.
 
     Returns:
         Low and high, in [0, 1].
@@ -50,8 +51,10 @@ def wilson(successes: float, n: float) -> tuple[float, float]:
     Source: Wilson (1927), J. Am. Stat. Assoc. 22, 209-212.
     """
     share = successes / n
-    center = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-    half = Z95 / (1 + Z95**2 / n) * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
+    center = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    # Rounding may put a share a hair outside [0, 1].
+    inner = max(share * (1 - share), 0.0) / n + z**2 / (4 * n**2)
+    half = z / (1 + z**2 / n) * math.sqrt(inner)
     # The bounds meet 0 and 1 exactly at the ends; rounding must not move them off.
     low = 0.0 if successes == 0 else max(0.0, center - half)
     high = 1.0 if successes == n else min(1.0, center + half)

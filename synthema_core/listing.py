@@ -20,13 +20,8 @@ if TYPE_CHECKING:
     from .result import Audit
 
 
-PER_PERSON = (  # fields with one entry per person: no figures to publish
-    "succeeded",
-    "controls_succeeded",
-    "attacked",
-    "member_scores",
-    "control_scores",
-)
+# One entry per person: not numbers.
+PER_PERSON = ("succeeded", "controls_succeeded", "attacked", "member_scores", "control_scores")
 
 
 def plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 For each seed: fit FlowGenerator with its defaults on half of the patients, draw as many, and mark
 them beside fresh patients (ceiling), independent marginals (floor) and, with `--cart`, a sequential
-CART. Settings can be tried with `--set members=2 steps=500`; nothing is tuned per table.
+CART. `--set members=2 steps=500 min_count=1` tries settings; nothing is tuned per table.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import time
 import synthema_core as sc
 from bench.exam.paper import marginals, mark, printed
 from bench.exam.protocols import PROTOCOLS, split, table_of
+from synthema_core.generate import Protection
 from synthema_core.rules import from_dict
 
 
@@ -24,7 +25,10 @@ def main() -> None:
     parser.add_argument("--no-flow", action="store_true", help="leave our generator out")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     asked = parser.parse_args()
-    settings = dict(item.split("=", 1) for item in asked.set)
+    settings = {k: _value(v) for k, v in (item.split("=", 1) for item in asked.set)}
+    kept = {k: settings.pop(k) for k in ("min_count", "tails") if k in settings}
+    if kept:
+        settings["protection"] = Protection(**kept)
     table, protocol = table_of(asked.table), PROTOCOLS[asked.table]
     found: dict[str, list[dict]] = {}
     for seed in range(asked.first, asked.first + asked.seeds):
@@ -40,9 +44,7 @@ def main() -> None:
             schema = sc.Schema.infer(parts.train, name=asked.table)
             schema = schema.with_rules(*map(from_dict, protocol.rules))
             started = time.perf_counter()
-            model = FlowGenerator(
-                seed=seed, **{k: _value(v) for k, v in settings.items()}, progress=False
-            ).fit(parts.train, schema)
+            model = FlowGenerator(seed=seed, **settings, progress=False).fit(parts.train, schema)
             fitted = time.perf_counter()
             candidates["flow"] = model.sample(parts.train.height, seed=seed)
             print(

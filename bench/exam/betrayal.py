@@ -7,6 +7,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 MOST = 2_000  # members and non-members that are attacked; rows of a pool beyond 5,000 are drawn
 POOL = 5_000
+FEW = 5
 
 
 def distances(sheet, a, b):
@@ -84,19 +85,19 @@ def coverage(sheet, real, synthetic, seed, k=5):
 
 
 def verbatim(sheet, train, fresh, synthetic):
-    """Numbers of one patient alone that come back, beyond what fresh patients would repeat.
+    """Numbers of few patients that come back, beyond what fresh patients would repeat.
 
-    Over all numeric values held by exactly one training patient: share found in the synthetic
+    Over all numeric values held by fewer than five training patients: share found in the synthetic
     table, minus the share found among as many fresh patients.
     """
     found = expected = total = 0
     n = min(fresh.height, synthetic.height)
     for c in sheet.numeric:
         value, count = np.unique(known(numbers(train[c])), return_counts=True)
-        alone = value[count == 1]
-        found += np.isin(alone, numbers(synthetic[c])[:n]).sum()
-        expected += np.isin(alone, numbers(fresh[c])[:n]).sum()
-        total += len(alone)
+        few = value[count < FEW]
+        found += np.isin(few, numbers(synthetic[c])[:n]).sum()
+        expected += np.isin(few, numbers(fresh[c])[:n]).sum()
+        total += len(few)
     return float((found - expected) / total) if total else None
 
 

@@ -7,6 +7,7 @@ The map, in reading order:
 - `neighbors`: the verbs. `nearest(queries, pool, k)` finds the exact k closest rows,
   `nearest_groups` does so in several groups of columns, `count_within(queries, pool, radius)`
   counts the rows that are that close, `merge` joins the answers of two parts of a pool.
+- `ranked`, `predicates`: `count_matching` counts the rows that satisfy each of many conditions.
 - `_copies`: rows that repeat are searched once.
 - `_gower_bytes`, `_gower_words`, `_gower_groups`, `_euclidean`: the engines behind the verbs, each
   with the bound that lets it leave most rows unmeasured.
@@ -28,11 +29,17 @@ from .neighbors import count_within as count_within
 from .neighbors import merge as merge
 from .neighbors import nearest as nearest
 from .neighbors import nearest_groups as nearest_groups
+from .predicates import count_matching as count_matching
+from .ranked import Matches as Matches
+from .ranked import Ranked as Ranked
 from .rows import Rows as Rows
 
 __all__ = [
+    "Matches",
     "Neighbors",
+    "Ranked",
     "Rows",
+    "count_matching",
     "count_within",
     "merge",
     "nearest",

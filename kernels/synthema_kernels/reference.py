@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .contract import Metric, Neighbors
+from .ranked import Matches, Ranked
 from .rows import Rows
 
 
@@ -65,6 +66,26 @@ def count_within(
         np.fill_diagonal(within, val=False)
     count: NDArray[np.int64] = np.count_nonzero(within, axis=1)
     return count
+
+
+def count_matching(
+    table: Ranked,
+    columns: ArrayLike,
+    low: ArrayLike,
+    high: ArrayLike,
+    *,
+    enough: int | None = None,
+    keep: int = 2,
+) -> Matches:
+    """Rows that satisfy each condition, by asking every row every term."""
+    which, lowest, highest = (np.asarray(x) for x in (columns, low, high))
+    values = table.ranks[:, which]  # (n, m, t)
+    holds = np.all((values >= lowest) & (values <= highest), axis=2)
+    count: NDArray[np.int64] = np.count_nonzero(holds, axis=0)
+    rows = np.full((len(which), keep), -1)
+    for i in np.flatnonzero((count <= keep) & (count < (np.inf if enough is None else enough))):
+        rows[i, : count[i]] = np.flatnonzero(holds[:, i])
+    return Matches(count if enough is None else np.minimum(count, enough), rows)
 
 
 def merge(first: Neighbors, second: Neighbors, k: int | None = None) -> Neighbors:

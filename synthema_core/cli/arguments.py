@@ -80,6 +80,7 @@ examples:
   synthema sample aml.synthema -n 200 -o adverse.csv --where eln_risk=adverse --seed 1
   synthema sample aml.synthema -n 200 -o old.csv --where age=60..75 --where sex=F
   synthema sample aml.synthema -n 200 -o high.csv --where wbc=100..
+  synthema sample aml.synthema -n 1000000 -o many.parquet --memory 1GiB
 """
 AUDIT = """\
 Measures a synthetic table: does it betray who was in the training table (evidence, against people
@@ -232,6 +233,11 @@ def _sample(made: argparse.ArgumentParser) -> None:
         default=[],
         metavar="CONDITION",
         help="COLUMN=VALUE or COLUMN=LOW..HIGH; may be repeated",
+    )
+    made.add_argument(
+        "--memory",
+        metavar="SIZE",
+        help="write row group by row group (.parquet) and hold at most so much, as 1GiB",
     )
     _seed(made)
 

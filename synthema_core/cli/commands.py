@@ -90,9 +90,23 @@ def sample(arguments: argparse.Namespace) -> int:
     _check_output(arguments.output, *SUFFIXES)
     model = FlowGenerator.load(arguments.model)
     where = conditions(arguments.where, model.model.encoder.schema)
-    synthetic = model.sample(arguments.rows, seed=arguments.seed, where=where)
-    write(synthetic, arguments.output)
-    print(f"wrote {synthetic.height:,} synthetic rows to {arguments.output}")
+    if arguments.memory is None:
+        write(model.sample(arguments.rows, seed=arguments.seed, where=where), arguments.output)
+    else:
+        model.sample_to(
+            arguments.output,
+            arguments.rows,
+            seed=arguments.seed,
+            where=where,
+            memory=arguments.memory,
+        )
+    print(f"wrote {arguments.rows:,} synthetic rows to {arguments.output}")
+    refused = model.redraw_
+    if refused.refused:
+        print(
+            f"{refused.rate:.1%} of the rows drawn broke a rule and were drawn again; this moved "
+            f"'{refused.shifted}' by {refused.shift:.3f}, and every other column less"
+        )
     return DONE
 
 

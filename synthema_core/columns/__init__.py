@@ -13,6 +13,8 @@ from . import boolean, categorical, constant, continuous, count, date, duration,
 from .nominal import Nominal as Nominal
 from .numeric import Numeric as Numeric
 from .ordinal import Ordinal as Ordinal
+from .protected import OPEN as OPEN
+from .protected import Protection as Protection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 Discrete = Nominal | Ordinal
 Codec = Numeric | Discrete
 
-NUMERIC: dict[str, Callable[[pl.Series, Column], Numeric]] = {
+NUMERIC: dict[str, Callable[[pl.Series, Column, Protection], Numeric]] = {
     "continuous": continuous.fit,
     "count": count.fit,
     "date": date.fit,
@@ -32,7 +34,7 @@ NUMERIC: dict[str, Callable[[pl.Series, Column], Numeric]] = {
     "duration": duration.fit,
     "time": time.fit,
 }
-DISCRETE: dict[str, Callable[[pl.Series, Column, Sequence[pl.Series]], Discrete]] = {
+DISCRETE: dict[str, Callable[[pl.Series, Column, Sequence[pl.Series], Protection], Discrete]] = {
     "boolean": boolean.fit,
     "categorical": categorical.fit,
     "constant": constant.fit,
@@ -41,7 +43,12 @@ DISCRETE: dict[str, Callable[[pl.Series, Column, Sequence[pl.Series]], Discrete]
 CODECS: dict[str, type[Codec]] = {"numeric": Numeric, "nominal": Nominal, "ordinal": Ordinal}
 
 
-def fit(column: pl.Series, spec: Column, also: Sequence[pl.Series] = ()) -> Codec:
+def fit(
+    column: pl.Series,
+    spec: Column,
+    also: Sequence[pl.Series] = (),
+    protection: Protection = OPEN,
+) -> Codec:
     """The codec of a training column.
 
     Args:
@@ -49,13 +56,15 @@ def fit(column: pl.Series, spec: Column, also: Sequence[pl.Series] = ()) -> Code
         spec: The column's entry in the schema.
         also: The same column of other tables, for their unseen levels. Numbers beyond the training
             range need no code of their own.
+        protection: What is kept back of the training values: nothing for distances, which compare
+            what is there; a generator keeps back what few patients share.
 
     Raises:
         SchemaError: If the column cannot be what its entry says.
     """
     if spec.kind in NUMERIC:
-        return NUMERIC[spec.kind](column, spec)
-    return DISCRETE[spec.kind](column, spec, also)
+        return NUMERIC[spec.kind](column, spec, protection)
+    return DISCRETE[spec.kind](column, spec, also, protection)
 
 
 def to_dict(codec: Codec) -> dict[str, Any]:

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     import polars as pl
 
     from ..schema import Column
+    from .protected import Protection
 
 
-def fit(column: pl.Series, spec: Column, also: Sequence[pl.Series] = ()) -> Nominal:
+def fit(
+    column: pl.Series, spec: Column, also: Sequence[pl.Series], protection: Protection
+) -> Nominal:
     """Two values, the negative one first; a third in `also` gets a code but is never drawn."""
-    return Nominal(Levels.fit(column, spec.categories, also))
+    return Nominal(Levels.fit(column, spec.categories, also, protection.min_count))

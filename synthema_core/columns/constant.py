@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     import polars as pl
 
     from ..schema import Column
+    from .protected import Protection
 
 
-def fit(column: pl.Series, spec: Column, also: Sequence[pl.Series] = ()) -> Nominal:
+def fit(
+    column: pl.Series, spec: Column, also: Sequence[pl.Series], protection: Protection
+) -> Nominal:
     """One value: it says nothing about a row, but a table that leaves it is told apart."""
-    return Nominal(Levels.fit(column, spec.categories, also))
+    return Nominal(Levels.fit(column, spec.categories, also, protection.min_count))

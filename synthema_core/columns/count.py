@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     import polars as pl
 
     from ..schema import Column
+    from .protected import Protection
 
 
-def fit(column: pl.Series, spec: Column) -> Numeric:
+def fit(column: pl.Series, spec: Column, protection: Protection) -> Numeric:
     """Whole numbers; a draw is whole because no decimals were recorded."""
     expect(spec, column, wanted="numeric", found=column.dtype.is_numeric())
-    return Numeric.fit(column, spec)
+    return Numeric.fit(column, spec, protection)

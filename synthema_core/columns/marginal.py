@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from .protected import OPEN, Protection, pieces
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -48,8 +50,10 @@ class Marginal:
     decimals: Ints
 
     @classmethod
-    def fit(cls, values: Floats) -> Marginal:
+    def fit(cls, values: Floats, protection: Protection = OPEN) -> Marginal:
         """Fit to (n,) finite training values, n >= 1. Where all are positive, so is every draw."""
+        if protection.min_count > 1:
+            return cls._protected(values, protection)
         point, count = np.unique(_dusted(values), return_counts=True)
         decimals = decimals_of(point)
         half = 0.5 * 10.0**-decimals
@@ -74,6 +78,25 @@ class Marginal:
             ).astype(np.int64),
         )
         return pieces._readable(inner=slice(below[1:].size, below[1:].size + point.size))
+
+    @classmethod
+    def _protected(cls, values: Floats, protection: Protection) -> Marginal:
+        """Pieces that stand for several patients each; see `protected`."""
+        point, count = np.unique(_dusted(values), return_counts=True)
+        found = pieces(
+            point,
+            count,
+            decimals_of(point),
+            min(protection.min_count, values.size),
+            fitted=protection.tails == "fitted",
+        )
+        total = np.cumsum(found.mass)
+        return cls(
+            left=np.array(found.left, np.float64),
+            right=np.array(found.right, np.float64),
+            f=np.concatenate([[0.0], total / total[-1]]),
+            decimals=np.array(found.decimals, np.int64),
+        )
 
     def _readable(self, inner: slice) -> Marginal:
         """The same distribution; pieces of the tails that hold no value join the inner one."""

@@ -17,6 +17,7 @@ from scipy.special import ndtr
 from . import caps
 from .caps import Cap
 from .marginal import Marginal, normal_cells
+from .protected import OPEN, Protection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,13 +46,15 @@ class Number:
 
     Attributes:
         marginal: Distribution of the free values.
-        low: Smallest training value, sentinels aside: 0 on the scale of distances.
-        high: Largest training value: 1 on the scale of distances.
+        low: Smallest training value, sentinels aside: 0 on the scale of distances. Where tails are
+            fitted, where the distribution begins.
+        high: Largest training value: 1 on the scale of distances; or where it ends.
         missing: Whether training values were missing.
         atoms: Values that are states of their own: sentinels first, then limits.
         sentinels: Those atoms that do not measure anything; a distance reads them as missing.
         ties: Columns this one often equals, in order of preference.
         cap: How the free values lie below another column, if a rule says that they must.
+        protection: What is kept back of the training values.
     """
 
     marginal: Marginal
@@ -62,9 +65,16 @@ class Number:
     sentinels: tuple[float, ...]
     ties: tuple[str, ...] = ()
     cap: Cap | None = None
+    protection: Protection = OPEN
 
     @classmethod
-    def fit(cls, values: Floats, *, sentinels: tuple[float, ...] = ()) -> Number:
+    def fit(
+        cls,
+        values: Floats,
+        *,
+        sentinels: tuple[float, ...] = (),
+        protection: Protection = OPEN,
+    ) -> Number:
         """Fit to training values; at least one must be neither missing nor a sentinel."""
         missing = np.isnan(values)
         used = tuple(s for s in sentinels if (values == s).any())
@@ -73,19 +83,32 @@ class Number:
         limits = tuple(
             edge
             for edge in sorted({low, high})
-            if (measured == edge).mean() >= EDGE_ATOM and (measured != edge).any() and low < high
+            if (measured == edge).mean() >= EDGE_ATOM
+            and (measured == edge).sum() >= protection.min_count
+            and (measured != edge).any()
+            and low < high
         )
         free = measured[~np.isin(measured, limits)]
         if free.size < 2:
             free, limits = measured, ()
-        marginal = Marginal.fit(free)
-        return cls(marginal, low, high, bool(missing.any()), used + limits, used)
+        marginal = Marginal.fit(free, protection)
+        if protection != OPEN:
+            low = float(min(marginal.left[0], *limits, np.inf))
+            high = float(max(marginal.right[-1], *limits, -np.inf))
+        return cls(
+            marginal,
+            low,
+            high,
+            bool(missing.any()),
+            used + limits,
+            used,
+            protection=protection,
+        )
 
     def tied(self, columns: tuple[str, ...], free: Floats) -> Number:
         """The same number with these ties, and the marginal of the values that stay free."""
-        return replace(
-            self, ties=columns, marginal=Marginal.fit(free) if free.size else self.marginal
-        )
+        marginal = Marginal.fit(free, self.protection) if free.size else self.marginal
+        return replace(self, ties=columns, marginal=marginal)
 
     def capped(self, column: str, values: Floats, bounds: Floats) -> Number:
         """The same number bounded by a column, learned from free values and their bounds."""
@@ -169,6 +192,7 @@ class Number:
             "sentinels": list(self.sentinels),
             "ties": list(self.ties),
             "cap": self.cap and self.cap.to_dict(),
+            "protection": self.protection.to_dict(),
         }
 
     @classmethod
@@ -183,4 +207,5 @@ class Number:
             sentinels=tuple(data["sentinels"]),
             ties=tuple(data["ties"]),
             cap=Cap.from_dict(data["cap"]) if data["cap"] else None,
+            protection=Protection(**data["protection"]),
         )

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import SchemaError
 from . import scale
 from .number import Number
+from .protected import OPEN, Protection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,7 @@ class Numeric:
     number: Number
 
     @classmethod
-    def fit(cls, column: pl.Series, spec: Column) -> Numeric:
+    def fit(cls, column: pl.Series, spec: Column, protection: Protection = OPEN) -> Numeric:
         """Fit to a training column.
 
         Raises:
@@ -46,7 +47,7 @@ class Numeric:
                 f"column {spec.name!r}: expected {spec.kind} values, got only missing ones. "
                 "Drop the column, or declare it constant."
             )
-        return cls(read, Number.fit(values, sentinels=spec.sentinels))
+        return cls(read, Number.fit(values, sentinels=spec.sentinels, protection=protection))
 
     @property
     def choices(self) -> int:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ..schema import Column
     from .number import Floats
+    from .protected import Protection
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Ordinal:
         return cls(Levels.from_dict(data["levels"]))
 
 
-def fit(column: pl.Series, spec: Column, also: Sequence[pl.Series] = ()) -> Ordinal:
+def fit(
+    column: pl.Series, spec: Column, also: Sequence[pl.Series], protection: Protection
+) -> Ordinal:
     """Grades in the schema's order; one that only `also` holds comes after the known ones."""
-    return Ordinal(Levels.fit(column, spec.categories, also))
+    return Ordinal(Levels.fit(column, spec.categories, also, protection.min_count))

@@ -7,6 +7,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ..columns import Protection as Protection
+
 if TYPE_CHECKING:
     from .avatar import AvatarGenerator as AvatarGenerator
     from .flow import FlowGenerator as FlowGenerator

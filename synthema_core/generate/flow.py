@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import threading
 import time
-from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from tqdm import tqdm
 
 from .. import tables
-from ..encoding import Encoder, FlowView
+from ..columns import Protection
+from ..encoding import Encoder
 from ..errors import MissingExtra, SynthemaError, TableError
 from .conditions import Wanted
+from .kept_back import kept_back
 from .model import Model, layout_of
-from .redraw import redraw
-from .settings import Settings
+from .redraw import Stream
+from .streaming import Streaming
 
 try:
     import jax
     import jax.numpy as jnp
 
     from synthema_kernels import flows
+
+    from .starting import copula_members, mixed_rows, structure_of
 except ImportError as error:  # pragma: no cover - needs an environment without the extra
     raise MissingExtra(
         "FlowGenerator needs the flows extra. Run: pip install 'synthema-core[flows]'"
     ) from error
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -43,9 +46,10 @@ if TYPE_CHECKING:
 MIN_ROWS = 50
 CHUNK = 512  # rows drawn at once by one member: one compiled program whatever the number asked for
 HELD_OUT = 0.15
+DEFAULT_PROTECTION = Protection()
 
 
-class FlowGenerator(Settings):
+class FlowGenerator(Streaming):
     """Synthetic patients from an ensemble of autoregressive normalizing flows on mixed columns.
 
     Every column's conditional is exact: numbers have the mass of the cell they were recorded in,
@@ -53,10 +57,13 @@ class FlowGenerator(Settings):
     probability. Levels that a rule forbids have none; what remains of the rules is met by redrawing
     whole rows.
 
-    Attributes set by `fit`: `model_`.
+    Attributes set by `fit`: `model_`. `sample` sets `redraw_`: what rules refused.
     """
 
-    settings = ("seed", "members", "hidden", "steps", "dropout", "ridge", "orders", "progress")
+    settings = (
+        *("seed", "members", "hidden", "steps", "dropout", "ridge", "orders"),
+        *("protection", "progress"),
+    )
 
     def __init__(
         self,
@@ -68,6 +75,7 @@ class FlowGenerator(Settings):
         dropout: float = 0.3,
         ridge: float = 1.0,
         orders: flows.Family = "numbers_first",
+        protection: Protection = DEFAULT_PROTECTION,
         progress: bool | None = None,
     ) -> None:
         """Choose the training; nothing is computed.
@@ -81,6 +89,9 @@ class FlowGenerator(Settings):
             ridge: Penalty of the regressions that training starts from, in rows per feature.
             orders: "numbers_first" reads numbers before the categories that often derive from them;
                 "mixed" reads in any order.
+            protection: What is kept back of the training table: rare levels are pooled, rare
+                repeated numbers spread, extremes replaced by fitted tails. `Protection(min_count=1,
+                tails="kept")` keeps nothing back.
             progress: Show a progress bar; None shows it on a terminal only.
         """
         self.seed = seed
@@ -90,6 +101,7 @@ class FlowGenerator(Settings):
         self.dropout = dropout
         self.ridge = ridge
         self.orders = orders
+        self.protection = protection
         self.progress = progress
 
     def _check_settings(self) -> None:
@@ -139,64 +151,56 @@ class FlowGenerator(Settings):
                 f"train: expected at least {MIN_ROWS} rows, got {frame.height}. A density of so "
                 "few patients would be their copy; use more rows."
             )
-        encoder = Encoder.fit(frame, schema)
+        encoder = Encoder.fit(frame, schema, protection=self.protection)
         layout = layout_of(encoder)
-        structure = _structure(encoder, frame.height)
-        rows = _mixed(encoder.flow(frame))
-        settings = flows.Settings(
-            steps=self.steps,
-            dropout=self.dropout,
-            batch=int(np.clip(frame.height // 8, 64, 256)),
+        structure = structure_of(encoder, frame.height)
+        rows = mixed_rows(encoder.flow(frame))
+        seeds = np.random.SeedSequence(self.seed).spawn(self.members)
+        rngs = [np.random.default_rng(s) for s in seeds]
+        held_out = np.stack([_held_out(frame.height, rng) for rng in rngs])
+        weights = np.ones((self.members, frame.height))
+        np.put_along_axis(weights, held_out, 0.0, axis=1)
+        start = copula_members(
+            encoder,
+            rows,
+            weights,
+            rngs,
+            orders=self.orders,
+            hidden=self.hidden,
+            ridge=self.ridge,
         )
-        stop = threading.Event()  # a thread cannot be killed: each looks here between stretches
+        settings = flows.Settings(batch=int(np.clip(frame.height // 8, 64, 256)))
+        pace = flows.Pace(steps=self.steps, dropout=self.dropout)
         with tqdm(
             total=self.members * self.steps,
             desc="fit",
             unit="step",
             disable=None if self.progress is None else not self.progress,
         ) as bar:
-
-            def report(steps: int) -> None:
-                if stop.is_set():
-                    raise CancelledError
-                bar.update(steps)
-
-            def train_member(seeds: np.random.SeedSequence) -> flows.Fitted:
-                rng = np.random.default_rng(seeds)
-                held, kept = _fold(frame.height, rng)
-                start = flows.copula_member(
-                    rows.take(kept),
-                    layout,
-                    flows.draw_order(layout, self.orders, encoder.variables.status, rng),
-                    hidden=self.hidden,
-                    ridge=self.ridge,
-                    rng=rng,
-                )
-                return flows.fit(
-                    start,
-                    structure,
-                    rows.take(kept),
-                    rows.take(held),
-                    layout,
-                    settings,
-                    key=jax.random.key(int(rng.integers(2**31))),
-                    on_steps=report,
-                )
-
-            seeds = np.random.SeedSequence(self.seed).spawn(self.members)
-            with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-                try:
-                    fitted = list(pool.map(train_member, seeds))
-                except BaseException:  # Ctrl-C too: the pool waits for its threads
-                    stop.set()
-                    raise
+            fitted = flows.fit(
+                start,
+                structure,
+                rows,
+                flows.Fold.of(weights, held_out),
+                layout,
+                settings,
+                pace,
+                keys=jax.random.split(jax.random.key(self.seed), self.members),
+                on_steps=bar.update,
+            )
         record = {
-            "settings": {**asdict(settings), **self.get_params()},
+            "settings": {
+                **asdict(pace),
+                **asdict(settings),
+                **self.get_params(),
+                "protection": self.protection.to_dict(),
+            },
+            "kept_back": kept_back(encoder),
             "rows": frame.height,
             "seconds": time.perf_counter() - started,
-            "best_step": [f.best_step for f in fitted],
-            "train": [f.train for f in fitted],
-            "validation": [f.validation for f in fitted],
+            "best_step": fitted.best_step,
+            "train": fitted.train,
+            "validation": fitted.validation,
             "versions": {"jax": jax.__version__, "python": platform.python_version()},
             "device": jax.devices()[0].device_kind,
         }
@@ -204,7 +208,7 @@ class FlowGenerator(Settings):
             encoder=encoder,
             layout=layout,
             structure=structure,
-            members=tuple(f.member for f in fitted),
+            members=fitted.members,
             record=record,
         )
         return self
@@ -223,55 +227,34 @@ class FlowGenerator(Settings):
             (n,) nats.
         """
         model = self.model
-        rows = _mixed(model.encoder.flow(tables.as_frame(table, name="table")))
-        each = np.stack(
-            [
-                np.asarray(_log_prob(member, model.structure, rows, model.layout), np.float64)
-                for member in model.members
-            ]
-        )
-        return np.asarray(np.logaddexp.reduce(each, axis=0) - np.log(len(each)))
+        frame = tables.as_frame(table, name="table")
+        rows = mixed_rows(model.encoder.flow(frame))
+        each = flows.log_probs(model.members, model.structure, rows, model.layout)
+        shares = model.encoder.log_shares(frame)
+        return np.asarray(np.logaddexp.reduce(each, axis=0) - np.log(len(each)) + shares)
 
-    def sample(self, n: int, *, seed: int, where: Mapping[str, Any] | None = None) -> pl.DataFrame:
-        """Draw synthetic patients; none of them breaks a rule of the schema.
-
-        Args:
-            n: How many.
-            seed: Of the draw. Same model and seed, same rows, on any machine.
-            where: Conditions every row must meet, by column: a value, a list of values, a pair
-                `(low, high)` of bounds included, or None for missing.
-
-        Returns:
-            A table with the schema's modelled columns, in the training table's dtypes.
-
-        Raises:
-            SynthemaError: If `n` is negative, or before `fit`.
-            RuleError: If the rules and conditions accept too few draws to go on.
-            SchemaError: If `where` names an unknown column or category.
-        """
+    def _stream(self, n: int, seed: int, where: Mapping[str, Any] | None) -> Stream:
+        """Rows as they are accepted."""
         model = self.model
         if n < 0:
             raise SynthemaError(f"n: expected a number of rows from 0, got {n}.")
         wanted = Wanted.of(where or {}, model.encoder.schema)
         with jax.enable_x64(True):  # noqa: FBT003
-            exact = [_in_double(member) for member in model.members]
+            members = _in_double(model.members)
             structure = _in_double(model.structure)
             key = jax.random.key(seed)
+        k = len(model.members.position)
 
         def draw(turn: int) -> pl.DataFrame:
             """One chunk from every member, taken in turn."""
             with jax.enable_x64(True):  # noqa: FBT003
-                keys = jax.random.split(jax.random.fold_in(key, turn), len(exact))
-                drawn = [
-                    flows.sample(member, structure, k, model.layout, CHUNK)
-                    for member, k in zip(exact, keys, strict=True)
-                ]
-                codes = np.stack([np.asarray(d.codes) for d in drawn], axis=2)
-                z = np.stack([np.asarray(d.z) for d in drawn], axis=2)
-            total = CHUNK * len(exact)
+                keys = jax.random.split(jax.random.fold_in(key, turn), k)
+                drawn = _sample(members, structure, keys, model.layout, CHUNK)
+            codes, z = (np.moveaxis(np.asarray(a), 0, 2) for a in (drawn.codes, drawn.z))
+            total = k * CHUNK
             return model.encoder.table(codes.reshape(-1, total), z.reshape(-1, total))
 
-        return redraw(draw, n, model.encoder.schema.all_rules, wanted)
+        return Stream(draw, model.encoder.schema.all_rules, wanted)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the model file: safetensors with a JSON header, no pickle."""
@@ -291,48 +274,26 @@ class FlowGenerator(Settings):
         model = read(path)
         settings = cls(seed=0).get_params()
         settings |= {k: v for k, v in model.record["settings"].items() if k in settings}
+        settings["protection"] = Protection(**model.record["settings"]["protection"])
         generator = cls(**settings)
         generator.model_ = model
         return generator
 
 
-_log_prob = jax.jit(flows.log_prob, static_argnames=("layout",))
+@partial(jax.jit, static_argnames=("layout", "n"))
+def _sample(
+    members: flows.Member, structure: flows.Structure, keys: jax.Array, layout: flows.Layout, n: int
+) -> flows.Draw:
+    def one(of: tuple[flows.Member, jax.Array]) -> flows.Draw:
+        drawn: flows.Draw = flows.sample(of[0], structure, of[1], layout, n)
+        return drawn
+
+    drawn: flows.Draw = jax.lax.map(one, (members, keys))
+    return drawn
 
 
-def _fold(n: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    order = rng.permutation(n)
-    cut = max(20, int(HELD_OUT * n))
-    return order[:cut], order[cut:]
-
-
-def _structure(encoder: Encoder, n: int) -> flows.Structure:
-    """Certainties of the schema and the wide cells of every number."""
-    wide = [codec.number.wide() for codec in encoder.numeric.values()]
-    size = max((len(z) for z, _, _ in wide), default=0) + 1
-
-    def padded(part: int) -> jax.Array:
-        rows = [np.pad(w[part], (0, size - len(w[part])), constant_values=np.inf) for w in wide]
-        return jnp.asarray(np.stack(rows) if rows else np.empty((0, size)), jnp.float32)
-
-    return flows.Structure(
-        forbid=jnp.asarray(encoder.forbidden()),
-        cell_low=padded(1),
-        cell_high=padded(2),
-        cell_z=padded(0),
-        log_unseen=jnp.float32(-np.log(2.0 * n + 2.0)),
-    )
-
-
-def _mixed(view: FlowView) -> flows.MixedRows:
-    cells = view.cells
-    return flows.MixedRows(
-        codes=jnp.asarray(view.codes),
-        z=jnp.asarray(cells.z, jnp.float32),
-        low=jnp.asarray(cells.low, jnp.float32),
-        high=jnp.asarray(cells.high, jnp.float32),
-        log_width=jnp.asarray(cells.log_width, jnp.float32),
-        present=jnp.asarray(cells.present),
-    )
+def _held_out(n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    return rng.permutation(n)[: max(20, int(HELD_OUT * n))]
 
 
 def _in_double(tree: Any) -> Any:

@@ -21,14 +21,14 @@ class Model:
         encoder: How tables are read and written.
         layout: The variables of the flow.
         structure: Certainties and wide cells.
-        members: The networks, each with its order.
+        members: The networks, each with its order: stacked, every leaf with a leading member axis.
         record: How training went: settings, curves, best steps, seed, versions, seconds.
     """
 
     encoder: Encoder
     layout: flows.Layout
     structure: flows.Structure
-    members: tuple[flows.Member, ...]
+    members: flows.Member
     record: Mapping[str, Any]
 
 

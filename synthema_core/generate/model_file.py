@@ -2,8 +2,8 @@
 
 The header holds the schema, the encoder, the architecture and the training record; the tensors are
 the members' weights and the structure they share. A model file is as sensitive as what it can
-generate: the encoder keeps the values that several patients share and the midpoints between the
-others.
+generate. With the default protection the encoder keeps the values that several patients share and
+ends of pieces that stand for several; without, the midpoints between all others too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import jax
 
 FORMAT = "synthema-flow"
-VERSION = 1
+VERSION = 2
 
 
 def write(model: Model, path: str | os.PathLike[str]) -> Path:
@@ -40,11 +40,10 @@ def write(model: Model, path: str | os.PathLike[str]) -> Path:
         OutputError: If the file cannot be written.
     """
     tensors = {f"structure/{k}": np.asarray(v) for k, v in vars(model.structure).items()}
-    for m, member in enumerate(model.members):
-        tensors |= {f"member/{m}/{k}": np.asarray(v) for k, v in vars(member).items()}
+    tensors |= {f"members/{k}": np.asarray(v) for k, v in vars(model.members).items()}
     header = {
         "version": VERSION,
-        "members": len(model.members),
+        "members": len(model.members.position),
         "encoder": model.encoder.to_dict(),
         "record": dict(model.record),
     }
@@ -101,14 +100,16 @@ def _model(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Model:
 
     encoder = Encoder.from_dict(header["encoder"])
     layout = layout_of(encoder)
-    members = [flows.Member(**part(f"member/{m}/")) for m in range(header["members"])]
-    shapes = [{name: leaf.shape for name, leaf in vars(m).items()} for m in members]
-    if not members or shapes != [m.shapes(layout, m.hidden) for m in members]:
+    members = flows.Member(**part("members/"))
+    k, hidden = header["members"], members.b1.shape[1]
+    shapes = {name: leaf.shape for name, leaf in vars(members).items()}
+    wanted = {name: (k, *shape) for name, shape in flows.Member.shapes(layout, hidden).items()}
+    if k < 1 or shapes != wanted:
         raise ValueError("weights and layout differ in shape")
     return Model(
         encoder=encoder,
         layout=layout,
         structure=flows.Structure(**part("structure/")),
-        members=tuple(members),
+        members=members,
         record=header["record"],
     )

@@ -1,60 +1,27 @@
 """What can be learned about people from a synthetic table: links and secrets.
 
-Every attack is run three times: on training people, on people never seen (the control: what anybody
-could infer about anybody), and as a blind guess. Only what it wins on training people beyond the
-control is disclosure by the synthetic table. An attacker breaks ties at random, so the order of
-rows says nothing.
+See `attack` for what every result holds. An attacker breaks ties at random, so the order of rows
+says nothing. Users do not know which columns an attacker will hold: `sweep_linkability` and
+`sweep_inference` try many, and report the worst with a correction for having tried several.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthema_kernels import Rows, nearest, nearest_groups
 
-from ..intervals import EMPTY, Z80, Z95, Estimate, wilson
+from .attack import SOURCE as SOURCE
+from .attack import Attack as Attack
+from .attack import Column, Columns, Side, attack, column, drawn, missing, some, sweep
+from .attack import Sweep as Sweep
+from .attack import risk as risk
+from .model import predicted
 
-SOURCE = (
-    "Giomi et al. (2023), A unified framework for quantifying privacy risk in synthetic data, "
-    "PoPETs 2023(2), 312-328: risk = (main - control) / (1 - control). Shares by Wilson (1927); "
-    "the risk by MOVER on the ratio of the two failure rates, Donner & Zou (2012), Stat. Methods "
-    "Med. Res. 21, 347-359."
-)
-
-Columns = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Attack:
-    """One attack against training people, with its control.
-
-    Attributes:
-        name: "linkability" or "inference".
-        target: What it is after: the secret column, or the two sets of columns.
-        main: Share of training people it succeeds on.
-        control: Share of holdout people it succeeds on.
-        baseline: Share it would succeed on by guessing blindly, in expectation.
-        risk: (main - control) / (1 - control): 0 is no disclosure, 1 the worst. Empty if either
-            side is, or if the attack never fails on the control.
-        minimum_detectable_risk: Smallest risk whose interval excludes 0 in four audits of five.
-        succeeded: (n,) whether it succeeds on each training row.
-        controls_succeeded: (h,) whether it succeeds on each holdout row.
-        source: Definition.
-    """
-
-    name: str
-    target: str
-    main: Estimate
-    control: Estimate
-    baseline: float
-    risk: Estimate
-    minimum_detectable_risk: float
-    succeeded: NDArray[np.bool_]
-    controls_succeeded: NDArray[np.bool_]
-    source: str
+N_ATTACKS = 2000  # people attacked on each side of a sweep: a share is known to 0.02 there
+SPLITS = 8  # random splits of a sweep, beside the structured ones
 
 
 def linkability(
@@ -66,6 +33,7 @@ def linkability(
     second: Columns,
     k: int = 1,
     target: str,
+    n_attacks: int | None = None,
     seed: int,
 ) -> Attack:
     """Do two parts of a person's record lead to one synthetic row?
@@ -75,13 +43,16 @@ def linkability(
 
     Args:
         train: (n,) members.
-        holdout: (h,) people never seen, the control.
+        holdout: (h,) people never seen, the control; of any size.
         synthetic: (s,) rows, s >= k.
         first: (p + q,) columns known from the first source, numeric columns first.
         second: (p + q,) columns known from the second; the two must not overlap.
         k: Synthetic rows the attacker considers for each source.
         target: What to call it.
-        seed: Order in which tied synthetic rows are looked at, one for each source.
+        n_attacks: People to attack on each side, drawn at random; None or more than there are is
+            all.
+        seed: Who is attacked, and the order in which tied synthetic rows are looked at, one for
+            each source.
 
     Returns:
         Attack; `baseline` is the chance that two random sets of k rows meet.
@@ -89,11 +60,81 @@ def linkability(
     if (first & second).any():
         raise ValueError("first and second: expected columns in one of them, got some in both")
     rng = np.random.default_rng(seed)
-    links = [_closest(real, synthetic, (first, second), k, rng) for real in (train, holdout)]
+    at = [drawn(len(real), n_attacks, rng) for real in (train, holdout)]
+    ours, theirs = (some(real, rows) for real, rows in zip((train, holdout), at, strict=True))
+    links = [_closest(real, synthetic, (first, second), k, rng) for real in (ours, theirs)]
     met = [(a[:, :, None] == b[:, None, :]).any(axis=(1, 2)) for a, b in links]
-    s = len(synthetic)
-    missed = math.prod((s - k - i) / (s - i) for i in range(k)) if s >= 2 * k else 0.0
-    return _attack("linkability", target, met[0], met[1], 1.0 - missed)
+    main, control = (
+        Side(hit=hit, at=rows, n=len(real))
+        for hit, rows, real in zip(met, at, (train, holdout), strict=True)
+    )
+    return attack(
+        "linkability",
+        target,
+        main,
+        control,
+        chance_to_meet(len(synthetic), k),
+        attacker="nearest" if k == 1 else f"{k} nearest",
+    )
+
+
+def sweep_linkability(
+    *,
+    train: Rows,
+    holdout: Rows,
+    synthetic: Rows,
+    names: Sequence[str],
+    quasi_identifiers: Columns | None = None,
+    splits: int = SPLITS,
+    k: int = 1,
+    n_attacks: int | None = N_ATTACKS,
+    seed: int,
+) -> Sweep:
+    """Linkability for many ways to split the columns between two sources; the worst is reported.
+
+    The ways: the declared quasi-identifiers and the rest, numbers and codes, every other column,
+    the first half of the columns and the second, and random halves. Ways that say the same twice
+    are tried once.
+
+    Args:
+        train: (n,) members.
+        holdout: (h,) people never seen, the control; of any size.
+        synthetic: (s,) rows, s >= k.
+        names: Of the columns, numeric columns first; at least two.
+        quasi_identifiers: (p + q,) columns that somebody outside is known to hold; None if unknown.
+        splits: Random halves.
+        k: As in `linkability`.
+        n_attacks: As in `linkability`; the same people for every split.
+        seed: As in `linkability`, and of the random halves.
+
+    Returns:
+        Sweep; the target of an attack names the columns of its first source.
+    """
+    p, d = train.numeric.shape[1], len(names)
+    place = np.arange(d)
+    rng = np.random.default_rng(seed)
+    ways = [place < p, place % 2 == 0, place < d // 2]
+    ways += [rng.permutation(d) < d // 2 for _ in range(splits)]
+    if quasi_identifiers is not None:
+        ways.insert(0, quasi_identifiers)
+    # A split and its mirror image are one: the first column tells them apart.
+    unique = {tuple(way ^ way[0]): way for way in reversed(ways) if 0 < way.sum() < d}
+    return sweep(
+        [
+            linkability(
+                train=train,
+                holdout=holdout,
+                synthetic=synthetic,
+                first=way,
+                second=~way,
+                k=k,
+                target=_named([name for name, mine in zip(names, way, strict=True) if mine]),
+                n_attacks=n_attacks,
+                seed=seed,
+            )
+            for way in reversed(unique.values())
+        ]
+    )
 
 
 def inference(
@@ -105,25 +146,33 @@ def inference(
     names: Sequence[str],
     known: Columns | None = None,
     tolerance: float = 0.05,
+    k: int = 1,
+    model: bool = False,
+    n_attacks: int | None = None,
     seed: int,
 ) -> tuple[Attack, ...]:
-    """Does the closest synthetic row give away a secret?
+    """Does the synthetic table give away a secret?
 
-    The attacker knows the other columns of a person and guesses the secret to be that of the
-    closest synthetic row. People whose secret is missing have none to lose and are left out; a
-    guess of "missing" fails.
+    The attacker knows other columns of a person and guesses the secret: that of the closest
+    synthetic row; for k > 1 the commonest level among the k closest (the closest of equals), or
+    their median number; or what a model trained on the synthetic table predicts. People whose
+    secret is missing have none to lose and are left out; a guess of "missing" fails.
 
     Args:
         train: (n,) members.
-        holdout: (h,) people never seen, the control.
-        synthetic: (s,) rows, s >= 1.
+        holdout: (h,) people never seen, the control; of any size.
+        synthetic: (s,) rows, s >= k.
         secrets: Columns to guess, numeric columns first in the count.
         names: What to call each of them.
         known: (p + q,) what the attacker knows besides; None is all columns. The secret itself is
             never among them.
         tolerance: A number counts as guessed within this distance, in units of the column's range
             in train.
-        seed: Order in which tied synthetic rows are looked at.
+        k: Synthetic rows that vote.
+        model: Predict by gradient boosting, see `synthema_core.privacy.model`, instead.
+        n_attacks: People to attack on each side, drawn at random; None or more than there are is
+            all.
+        seed: Who is attacked, the order in which tied synthetic rows are looked at, and the model.
 
     Returns:
         One attack per secret; `baseline` is the chance that the secret of a random synthetic row is
@@ -132,63 +181,112 @@ def inference(
     columns = train.numeric.shape[1] + train.codes.shape[1]
     groups = np.tile(np.ones(columns, np.bool_) if known is None else known, (len(secrets), 1))
     groups[np.arange(len(secrets)), list(secrets)] = False
-    order = np.random.default_rng(seed).permutation(len(synthetic))
-    pool = Rows(numeric=synthetic.numeric[order], codes=synthetic.codes[order])
-    found = [
-        [one.index[:, 0] for one in nearest_groups(real, pool, groups, k=1)]
-        for real in (train, holdout)
-    ]
+    rng = np.random.default_rng(seed)
+    pool = some(synthetic, rng.permutation(len(synthetic)))
+    at = [drawn(len(real), n_attacks, rng) for real in (train, holdout)]
+    both = [some(real, rows) for real, rows in zip((train, holdout), at, strict=True)]
+    if model:
+        guesses = [
+            predicted(pool, secret, known=group, queries=both, seed=seed)
+            for secret, group in zip(secrets, groups, strict=True)
+        ]
+    else:
+        found = [[one.index for one in nearest_groups(r, pool, groups, k=k)] for r in both]
+        guesses = [
+            [_voted(column(pool, secret)[side[i]]) for side in found]
+            for i, secret in enumerate(secrets)
+        ]
     attacks = []
-    for at, (secret, name) in enumerate(zip(secrets, names, strict=True)):
-        guesses = _column(pool, secret)
-        shares, right = [], []
-        for real, closest in zip((train, holdout), found, strict=True):
-            truth = _column(real, secret)
-            has = ~_missing(truth)
-            hit = np.zeros(len(truth), np.bool_)
-            hit[has] = _right(guesses[closest[at][has]], truth[has], tolerance)
-            right.append((hit, has))
-            shares.append(_blind(guesses, truth[has], tolerance))
-        (main, has), (control, theirs) = right
-        attacks.append(_attack("inference", name, main, control, shares[0], counted=(has, theirs)))
+    for secret, name, guess in zip(secrets, names, guesses, strict=True):
+        truths = [column(real, secret) for real in both]
+        has = [~missing(truth) for truth in truths]
+        main, control = (
+            Side(hit=right(one[h], truth[h], tolerance), at=rows[h], n=len(real))
+            for one, truth, h, rows, real in zip(
+                guess, truths, has, at, (train, holdout), strict=True
+            )
+        )
+        attacks.append(
+            attack(
+                "inference",
+                name,
+                main,
+                control,
+                blind(column(pool, secret), truths[0][has[0]], tolerance),
+                attacker="model" if model else "nearest" if k == 1 else f"{k} nearest",
+            )
+        )
     return tuple(attacks)
 
 
-def _closest(
-    real: Rows, synthetic: Rows, groups: Sequence[Columns], k: int, rng: np.random.Generator
-) -> list[NDArray[np.int64]]:
-    """For each group the k closest synthetic rows (n, k), ties at random."""
-    found = []
-    for group in groups:
-        order = rng.permutation(len(synthetic))
-        pool = Rows(numeric=synthetic.numeric[order], codes=synthetic.codes[order])
-        found.append(order[nearest(real, pool, k, weights=group.astype(float)).index])
-    return found
+def sweep_inference(
+    *,
+    train: Rows,
+    holdout: Rows,
+    synthetic: Rows,
+    names: Sequence[str],
+    secrets: Sequence[int] | None = None,
+    known: Columns | None = None,
+    tolerance: float = 0.05,
+    k: Sequence[int] = (1, 5),
+    model: bool = True,
+    n_attacks: int | None = N_ATTACKS,
+    seed: int,
+) -> Sweep:
+    """Inference of every secret by every attacker; the worst is reported.
+
+    Args:
+        train: (n,) members.
+        holdout: (h,) people never seen, the control; of any size.
+        synthetic: (s,) rows.
+        names: Of all columns, numeric columns first.
+        secrets: Columns to guess; None is all of them.
+        known: As in `inference`.
+        tolerance: As in `inference`.
+        k: One attacker for each number of synthetic rows that vote; more than s counts as s.
+        model: Let the model attack as well.
+        n_attacks: As in `inference`.
+        seed: As in `inference`.
+
+    Returns:
+        Sweep, the attacks in the order of attackers, then secrets.
+    """
+    wanted = range(len(names)) if secrets is None else secrets
+    votes = dict.fromkeys(min(one, len(synthetic)) for one in k)
+    attackers = [(one, False) for one in votes] + [(1, True)] * model
+    return sweep(
+        [
+            found
+            for one, by_model in attackers
+            for found in inference(
+                train=train,
+                holdout=holdout,
+                synthetic=synthetic,
+                secrets=wanted,
+                names=[names[secret] for secret in wanted],
+                known=known,
+                tolerance=tolerance,
+                k=one,
+                model=by_model,
+                n_attacks=n_attacks,
+                seed=seed,
+            )
+        ]
+    )
 
 
-def _column(rows: Rows, column: int) -> NDArray[np.float64] | NDArray[np.int32]:
-    p = rows.numeric.shape[1]
-    return rows.numeric[:, column] if column < p else rows.codes[:, column - p]
+def chance_to_meet(s: int, k: int) -> float:
+    """That two random sets of k of s rows have one in common."""
+    missed = math.prod((s - k - i) / (s - i) for i in range(k)) if s >= 2 * k else 0.0
+    return 1.0 - missed
 
 
-def _missing(values: NDArray[np.float64] | NDArray[np.int32]) -> NDArray[np.bool_]:
-    return np.isnan(values) if values.dtype.kind == "f" else values < 0
-
-
-def _right(
-    guess: NDArray[np.float64] | NDArray[np.int32],
-    truth: NDArray[np.float64] | NDArray[np.int32],
-    tolerance: float,
-) -> NDArray[np.bool_]:
+def right(guess: Column, truth: Column, tolerance: float) -> NDArray[np.bool_]:
     """A missing guess is wrong: NaN is close to nothing, and -1 is no level of a known truth."""
     return np.abs(guess - truth) <= tolerance if truth.dtype.kind == "f" else guess == truth
 
 
-def _blind(
-    guesses: NDArray[np.float64] | NDArray[np.int32],
-    truth: NDArray[np.float64] | NDArray[np.int32],
-    tolerance: float,
-) -> float:
+def blind(guesses: Column, truth: Column, tolerance: float) -> float:
     """The chance that a random synthetic row has the right secret, over all true ones."""
     if len(truth) == 0:
         return 0.0
@@ -202,81 +300,36 @@ def _blind(
     return float(np.where(levels[at] == truth, count[at], 0).mean() / len(guesses))
 
 
-def _attack(
-    name: str,
-    target: str,
-    main: NDArray[np.bool_],
-    control: NDArray[np.bool_],
-    baseline: float,
-    *,
-    counted: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None,
-) -> Attack:
-    ours, theirs = main, control
-    if counted is not None:
-        ours, theirs = main[counted[0]], control[counted[1]]
-    return Attack(
-        name=name,
-        target=target,
-        main=_share(ours),
-        control=_share(theirs),
-        baseline=baseline,
-        risk=risk(int(ours.sum()), len(ours), int(theirs.sum()), len(theirs)),
-        minimum_detectable_risk=_detectable(theirs, len(ours)),
-        succeeded=main,
-        controls_succeeded=control,
-        source=SOURCE,
-    )
+def _closest(
+    real: Rows, synthetic: Rows, groups: Sequence[Columns], k: int, rng: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """For each group the k closest synthetic rows (n, k), ties at random."""
+    found = []
+    for group in groups:
+        order = rng.permutation(len(synthetic))
+        pool = some(synthetic, order)
+        found.append(order[nearest(real, pool, k, weights=group.astype(float)).index])
+    return found
 
 
-def _share(succeeded: NDArray[np.bool_]) -> Estimate:
-    n = len(succeeded)
-    if n == 0:
-        return EMPTY
-    low, high = wilson(hits := int(succeeded.sum()), n)
-    return Estimate(value=hits / n, low=low, high=high, n=n)
+def _voted(votes: Column) -> Column:
+    """(n, k) secrets, closest first, to (n,): the commonest level, or the median of the numbers."""
+    k = votes.shape[1]
+    if k == 1:
+        return votes[:, 0]
+    if votes.dtype.kind == "f":
+        present = ~np.isnan(votes)
+        ordered = np.sort(votes, axis=1)  # NaN goes last
+        n = np.maximum(present.sum(axis=1), 1)
+        row = np.arange(len(votes))
+        middle = (ordered[row, (n - 1) // 2] + ordered[row, n // 2]) / 2
+        return np.asarray(middle, np.float64)
+    # argmax takes the first of equals, which is the closest.
+    equal = sum((votes == votes[:, [j]]).astype(np.int32) for j in range(k))
+    return np.asarray(votes[np.arange(len(votes)), np.asarray(equal).argmax(axis=1)], np.int32)
 
 
-def risk(hits: int, n: int, control_hits: int, controls: int) -> Estimate:
-    """What an attack wins beyond its control: 1 minus the ratio of the two failure rates.
-
-    Args:
-        hits: Successes on training people, of `n`.
-        n: Training people attacked.
-        control_hits: Successes on holdout people, of `controls`.
-        controls: Holdout people attacked.
-
-    Returns:
-        Risk, at most 1; below 0 where the control did better by chance. Empty without people on
-        either side, or if the control never failed: then there is nothing left to disclose.
-
-    Source: Donner & Zou (2012), Stat. Methods Med. Res. 21, 347-359, equation for a ratio, with
-        Wilson's limits.
-    """
-    if n == 0 or controls == 0 or control_hits == controls:
-        return EMPTY
-    ours, theirs = 1 - hits / n, 1 - control_hits / controls
-    low1, high1 = wilson(n - hits, n)
-    low2, high2 = wilson(controls - control_hits, controls)
-    product = ours * theirs
-
-    def ratio(one: float, other: float, sign: int) -> float:
-        inner = one * (2 * ours - one) * other * (2 * theirs - other)
-        return (product + sign * math.sqrt(max(product**2 - inner, 0.0))) / (
-            other * (2 * theirs - other)
-        )
-
-    least = ratio(low1, high2, -1) if 2 * theirs > high2 else 0.0
-    most = ratio(high1, low2, 1)
-    return Estimate(
-        value=1 - ours / theirs, low=1 - most, high=min(1 - max(least, 0.0), 1.0), n=n + controls
-    )
-
-
-def _detectable(control: NDArray[np.bool_], n: int) -> float:
-    """A normal approximation at the control's share, capped at 1: at 1 nothing is detectable."""
-    h = len(control)
-    if n == 0 or h == 0:
-        return 1.0
-    share = (int(control.sum()) + 1) / (h + 2)
-    spread = math.sqrt(share * (1 - share) * (1 / n + 1 / h))
-    return min(1.0, (Z95 + Z80) * spread / (1 - share))
+def _named(columns: Sequence[str]) -> str:
+    """At most three names: this is for a table of a report."""
+    shown = ", ".join(columns[:3])
+    return shown if len(columns) <= 3 else f"{shown} and {len(columns) - 3} more"

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from synthema_core.privacy.disclosure import inference, linkability, risk
+from synthema_core.privacy.disclosure import (
+    inference,
+    linkability,
+    risk,
+    sweep_inference,
+    sweep_linkability,
+)
 from synthema_kernels import Rows
 
 N = 400
@@ -140,3 +146,136 @@ def test_the_two_sources_must_not_overlap():
         linkability(
             train=rows, holdout=rows, synthetic=rows, first=FIRST, second=FIRST, target="", seed=0
         )
+
+
+NAMES = ["a", "b", "c", "d", "e", "f", "g", "h", "i"]
+
+
+def test_a_sweep_finds_the_split_that_links_and_is_silent_on_fresh_people():
+    train = people(300, seed=11)
+    common = {"holdout": people(300, seed=12), "names": NAMES, "seed": 0, "splits": 4}
+    copy = sweep_linkability(train=train, synthetic=train, **common)
+    assert copy.worst.main.value == 1.0
+    assert copy.worst.tried == len(copy.attacks) == 7
+    alone = next(a for a in copy.attacks if a.target == copy.worst.target)
+    assert copy.worst.risk.low < alone.risk.low  # corrected for having tried seven
+    outside = 0
+    for seed in range(40):
+        fresh = sweep_linkability(
+            train=people(150, seed=500 + seed),
+            synthetic=people(150, seed=700 + seed),
+            holdout=people(150, seed=900 + seed),
+            names=NAMES,
+            splits=3,
+            seed=seed,
+        )
+        outside += fresh.worst.risk.low > 0
+    assert outside <= 4, outside
+
+
+def test_a_split_that_was_tried_is_not_tried_again():
+    rows = people(20, seed=13)
+    asked = {"train": rows, "holdout": rows, "synthetic": rows, "names": NAMES, "seed": 1}
+    halves = np.arange(9) < 5  # the numbers: one of the structured ways, twice
+    assert len(sweep_linkability(**asked, splits=0).attacks) == 3
+    assert len(sweep_linkability(**asked, splits=0, quasi_identifiers=halves).attacks) == 3
+    assert len(sweep_linkability(**asked, splits=0, quasi_identifiers=~halves).attacks) == 3
+
+
+def test_a_sweep_of_secrets_finds_the_one_that_leaks():
+    """The last code is random, and stands beside an exact copy of what is known for 40 %."""
+    rng = np.random.default_rng(14)
+
+    def table(n):
+        rows = people(n, seed=int(rng.integers(2**30)), missing=0.0)
+        codes = np.hstack([rows.codes[:, :2], rng.integers(0, 9, (n, 1))])
+        return Rows(numeric=rows.numeric[:, :3], codes=codes)
+
+    train, holdout, synthetic = table(500), table(500), table(500)
+    leaked = Rows(
+        numeric=np.vstack([train.numeric[:200], synthetic.numeric[200:]]),
+        codes=np.vstack([train.codes[:200], synthetic.codes[200:]]),
+    )
+    found = sweep_inference(
+        train=train, holdout=holdout, synthetic=leaked, names=NAMES[:6], k=(1, 3), seed=0
+    )
+    assert {a.attacker for a in found.attacks} == {"nearest", "3 nearest", "model"}
+    assert len(found.attacks) == 18
+    nearest_of_last = next(a for a in found.attacks if a.target == "f")
+    assert nearest_of_last.risk.low <= 0.4 <= nearest_of_last.risk.high
+    assert found.worst.risk.low > 0.2
+    assert found.worst.tried == 18
+
+
+@pytest.mark.parametrize("options", [{"k": 5}, {"model": True}], ids=["5 nearest", "model"])
+def test_every_attacker_is_silent_on_what_anybody_could_infer(options):
+    """A secret that the population gives away is guessed well, and is no disclosure."""
+    tables = []
+    for seed in (15, 16, 17):
+        numeric = np.random.default_rng(seed).uniform(-1, 1, (N, 2))
+        tables.append(Rows(numeric=numeric, codes=(numeric[:, :1] > 0).astype(int)))
+    train, holdout, synthetic = tables
+    (found,) = inference(
+        train=train,
+        holdout=holdout,
+        synthetic=synthetic,
+        secrets=[2],
+        names=["sign"],
+        seed=0,
+        **options,
+    )
+    assert found.main.value > 0.85
+    assert found.risk.low <= 0 <= found.risk.high
+
+
+def test_a_model_reads_missing_fields_rare_levels_and_empty_columns():
+    rng = np.random.default_rng(18)
+    numeric = rng.random((N, 3))
+    numeric[:, 1] = np.nan
+    numeric[:200, 0] = np.nan
+    codes = np.stack([np.arange(N), rng.integers(-1, 3, N), np.full(N, -1)], axis=1)
+    rows = Rows(numeric=numeric, codes=codes)
+    found = inference(
+        train=rows,
+        holdout=rows,
+        synthetic=rows,
+        secrets=range(6),
+        names=NAMES[:6],
+        model=True,
+        seed=0,
+    )
+    assert [a.main.n for a in found[1::4]] == [0, 0]  # nothing to lose, nothing to measure
+    assert all(0 <= a.main.value <= 1 for a in found if a.main.n)
+
+
+def test_votes_of_the_closest():
+    """The commonest level, the closest of equals; the median of the numbers that are there."""
+    synthetic = Rows(
+        numeric=np.array([[0.0, 5.0], [0.1, np.nan], [0.2, 1.0]]), codes=np.array([[7], [8], [8]])
+    )
+    person = Rows(numeric=np.array([[0.0, 3.0]]), codes=np.array([[8]]))
+    asked = {"train": person, "holdout": person, "synthetic": synthetic, "seed": 0}
+    known = np.array([True, False, False])
+
+    def hit(secret, k):
+        (found,) = inference(
+            **asked, secrets=[secret], names=["x"], known=known, k=k, tolerance=1e-9
+        )
+        return bool(found.succeeded[0])
+
+    assert [hit(2, k) for k in (1, 2, 3)] == [False, False, True]
+    assert [hit(1, k) for k in (1, 2, 3)] == [False, False, True]
+
+
+def test_some_people_are_attacked_and_a_small_control_is_enough():
+    train = people(300, seed=19)
+    common = {"train": train, "holdout": people(40, seed=20), "synthetic": train, "n_attacks": 100}
+    link = linkability(**common, first=FIRST, second=SECOND, target="", seed=0)
+    secret = inference(**common, secrets=[5], names=["code"], seed=0)[0]
+    for found in (link, secret):
+        assert found.control.n <= 40
+        assert found.attacked.sum() == found.main.n <= 100
+        assert not found.succeeded[~found.attacked].any()
+        assert found.succeeded.shape == (300,)
+    again = linkability(**common, first=FIRST, second=SECOND, target="", seed=0)
+    np.testing.assert_array_equal(link.attacked, again.attacked)

@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 
 from synthema_core.errors import (
     ModelFileError,
+    OutputError,
     RuleError,
     SchemaError,
     SynthemaError,
@@ -117,6 +118,22 @@ def test_same_seed_same_rows(model, synthetic):
     assert model.sample(0, seed=1).schema == synthetic.schema
 
 
+def test_a_streamed_file_holds_the_same_rows(model, synthetic, tmp_path):
+    path = model.sample_to(tmp_path / "rows.parquet", 3000, seed=1, memory="16GiB")
+    account = model.redraw_
+    assert pl.read_parquet(path).head(1000).equals(synthetic)
+    assert pl.read_parquet(path).equals(model.sample(3000, seed=1))
+    assert model.redraw_ == account
+    assert account.kept >= 3000
+    assert account.drawn == account.kept + account.refused
+    assert 0 <= account.shift <= account.rate <= 1
+    with pytest.raises(SynthemaError, match="leaves no room"):
+        model.sample_to(path, 10, seed=1, memory="1MiB")
+    with pytest.raises(OutputError, match=r"\.parquet"):
+        model.sample_to(tmp_path / "rows.csv", 10, seed=1)
+    assert [p.name for p in tmp_path.iterdir()] == ["rows.parquet"]
+
+
 def test_same_seed_same_model(model, train, schema):
     again = FlowGenerator(seed=0, **SMALL).fit(train, schema)
     np.testing.assert_array_equal(again.log_prob(train), model.log_prob(train))
@@ -172,7 +189,15 @@ def test_contradictory_rules_are_named(letters):
 
 def test_a_rule_unknown_in_training_is_met_by_redrawing(letters):
     never = Excludes((Condition("g", is_in=("a",)), Condition("flag", is_in=(1,))))
-    drawn = under(letters, never).sample(300, seed=0)
+    strict = under(letters, never)
+    drawn = strict.sample(300, seed=0)
+    account = strict.redraw_
+    assert dict(account.by_rule) == {never.sentence(): account.refused}
+    assert 0.1 < account.rate < 0.25
+    # a sixth is refused, and the kept lose half of the letter: 1/3 against 1/5
+    assert account.shift == pytest.approx(2 / 15, abs=0.03)
+    assert account.shifted == "g"
+    assert account.to_dict()["rate"] == account.rate
     assert drawn.filter((pl.col("g") == "a") & (pl.col("flag") == 1)).is_empty()
 
 
@@ -206,7 +231,7 @@ def test_a_damaged_or_foreign_file_is_refused(letters, tmp_path):
         "text": (b"these are no weights", "damaged"),
         "pickle": (pickle.dumps({"weights": [1.0]}), "damaged"),
         "foreign": (foreign.read_bytes(), "another kind of safetensors"),
-        "later": (with_header(lambda d: d.update(version=99)), "expected version 1, got 99"),
+        "later": (with_header(lambda d: d.update(version=99)), "expected version 2, got 99"),
         "no members": (with_header(lambda d: d.update(members=0)), "do not fit together"),
         "too many": (with_header(lambda d: d.update(members=3)), "do not fit together"),
         "no record": (with_header(lambda d: d.pop("record")), "do not fit together"),

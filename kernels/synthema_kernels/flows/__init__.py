@@ -4,18 +4,22 @@
 - `spline`: the monotone map of a number's conditional.
 - `density`: one autoregressive `Member` and the exact log-probability of rows under it.
 - `start`: the member that is a Gaussian copula; `orders`: the orders members read in.
-- `fit`: compiled training with early stopping; `sample`: drawing rows.
+- `fit`: compiled training with early stopping; `scores`: rows under members; `sample`: drawing
+  rows.
 
-An ensemble is a list of members that share `Layout` and `Structure`: every function here compiles
-once for all of them.
+An ensemble is members that share `Layout` and `Structure`, stacked: every leaf has a leading member
+axis, and every function here compiles once for all of them.
 """
 
 from .density import Member as Member
 from .density import Structure as Structure
 from .density import log_prob as log_prob
 from .fit import Fitted as Fitted
+from .fit import Fold as Fold
+from .fit import Pace as Pace
 from .fit import Settings as Settings
 from .fit import fit as fit
+from .fit import stack as stack
 from .orders import Family as Family
 from .orders import draw as draw_order
 from .rows import FAR as FAR
@@ -23,6 +27,7 @@ from .rows import Layout as Layout
 from .rows import MixedRows as MixedRows
 from .sample import Draw as Draw
 from .sample import sample as sample
+from .scores import log_probs as log_probs
 from .start import copula_member as copula_member
 
 __all__ = [
@@ -30,14 +35,18 @@ __all__ = [
     "Draw",
     "Family",
     "Fitted",
+    "Fold",
     "Layout",
     "Member",
     "MixedRows",
+    "Pace",
     "Settings",
     "Structure",
     "copula_member",
     "draw_order",
     "fit",
     "log_prob",
+    "log_probs",
     "sample",
+    "stack",
 ]

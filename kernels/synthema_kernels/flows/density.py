@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import log_ndtr
 
 from . import spline
 from .rows import NARROW, Layout, MixedRows, bend
 
 if TYPE_CHECKING:
+    from jax.typing import ArrayLike
     from jaxtyping import Array, Float, Int, PRNGKeyArray
+    from numpy.typing import NDArray
 
 HEADS = 2 + spline.PARAMETERS  # mean, log-scale and spline of a number's conditional
 LOGIT_BOUND = 25.0
@@ -35,8 +38,9 @@ class Structure:
     """What is certain about the variables, shared by all members.
 
     Attributes:
-        forbid: (width, width) 1 where the level of the column may not follow once the level of the
-            row holds.
+        ruled: (r,) levels that some rule forbids beside another.
+        forbid: (r, r) 1 where the ruled level of the column may not follow once that of the row
+            holds.
         cell_low: (p, cells) lower edges of the wide cells of each number, ascending, padded with
             +inf.
         cell_high: (p, cells) their upper edges.
@@ -44,7 +48,8 @@ class Structure:
         log_unseen: () log-probability given to a level never seen in training.
     """
 
-    forbid: Float[Array, "width width"]
+    ruled: Int[Array, r]
+    forbid: Float[Array, "r r"]
     cell_low: Float[Array, "p cells"]
     cell_high: Float[Array, "p cells"]
     cell_z: Float[Array, "p cells"]
@@ -60,7 +65,8 @@ class Member:
         position: (variables,) place of each variable in the order, 0 first.
         w1, b1, w2, b2: The two hidden layers.
         w3, skip, b3: Output from the hidden layer, straight from the inputs, and bias. Rows are the
-            levels first, then the heads of the numbers, head-major.
+            levels first, then the heads of the numbers, head-major. `skip` leaves out the levels of
+            wide variables on both sides: see `Layout.linear_levels`.
     """
 
     position: Int[Array, variables]
@@ -69,7 +75,7 @@ class Member:
     w2: Float[Array, "hidden hidden"]
     b2: Float[Array, "hidden 1"]
     w3: Float[Array, "outputs hidden"]
-    skip: Float[Array, "outputs features"]
+    skip: Float[Array, "linear_outputs linear_features"]
     b3: Float[Array, "outputs 1"]
 
     @staticmethod
@@ -83,7 +89,7 @@ class Member:
             "w2": (hidden, hidden),
             "b2": (hidden, 1),
             "w3": (outputs, hidden),
-            "skip": (outputs, layout.features),
+            "skip": (linear_outputs(layout).size, layout.linear_features.size),
             "b3": (outputs, 1),
         }
 
@@ -98,6 +104,7 @@ def masked(member: Member, layout: Layout) -> Member:
     degree = hidden_degree(member.hidden, layout)
     source = member.position[layout.feature_variable]
     target = member.position[output_variable(layout)]
+    linear = target[linear_outputs(layout)][:, None] > source[layout.linear_features]
     return Member(
         position=member.position,
         w1=jnp.where(degree[:, None] >= source, member.w1, 0.0),
@@ -105,7 +112,7 @@ def masked(member: Member, layout: Layout) -> Member:
         w2=jnp.where(degree[:, None] >= degree, member.w2, 0.0),
         b2=member.b2,
         w3=jnp.where(target[:, None] > degree, member.w3, 0.0),
-        skip=jnp.where(target[:, None] > source, member.skip, 0.0),
+        skip=jnp.where(linear, member.skip, 0.0),
         b3=member.b3,
     )
 
@@ -121,6 +128,12 @@ def output_variable(layout: Layout) -> Int[Array, outputs]:
     return jnp.concatenate([jnp.asarray(levels), jnp.tile(jnp.arange(layout.numbers), HEADS)])
 
 
+def linear_outputs(layout: Layout) -> NDArray[np.int32]:
+    """Output rows that the linear part reaches."""
+    heads = layout.width + np.arange(HEADS * layout.numbers, dtype=np.int32)
+    return np.concatenate([layout.linear_levels, heads])
+
+
 def features(rows: MixedRows, layout: Layout) -> Float[Array, "features n"]:
     """Network inputs: bends of each number, 0 where it is absent, then one indicator per level."""
     numbers = [jnp.where(rows.present, part, 0.0) for part in bend(rows.z)]
@@ -130,11 +143,12 @@ def features(rows: MixedRows, layout: Layout) -> Float[Array, "features n"]:
 
 def forbidden_levels(
     structure: Structure, member: Member, levels: Float[Array, "width n"], layout: Layout
-) -> Float[Array, "width n"]:
-    """Nats to take from each logit: levels that an earlier variable's level rules out."""
-    place = member.position[layout.numbers + layout.owner]
+) -> Float[Array, "r n"]:
+    """Nats to take from the logit of each ruled level: those that an earlier level rules out."""
+    owner = jnp.asarray(layout.numbers + layout.owner)
+    place = member.position[owner[structure.ruled]]
     earlier = jnp.where(place[:, None] < place, structure.forbid, 0.0)
-    return FORBIDDEN * jnp.minimum(earlier.T @ levels, 1.0)
+    return FORBIDDEN * jnp.minimum(earlier.T @ levels[structure.ruled], 1.0)
 
 
 def conditionals(
@@ -142,25 +156,30 @@ def conditionals(
     inputs: Float[Array, "features n"],
     layout: Layout,
     *,
-    dropout: float = 0.0,
+    dropout: Float[ArrayLike, ""] = 0.0,
     key: PRNGKeyArray | None = None,
 ) -> tuple[Float[Array, "width n"], Float[Array, "heads p n"]]:
     """Logits of every level and heads of every number; `member` is already masked."""
-    hidden = jax.nn.relu(member.w1 @ inputs + member.b1)
+    keep = jnp.ones((2, 1, 1), inputs.dtype)
     if key is not None:
-        first, second = jax.random.split(key)
-        hidden = _drop(hidden, dropout, first)
-    hidden = jax.nn.relu(member.w2 @ hidden + member.b2)
-    if key is not None:
-        hidden = _drop(hidden, dropout, second)
-    out = member.w3 @ hidden + member.skip @ inputs + member.b3
+        size = (2, member.b1.shape[0], inputs.shape[1])
+        keep = jax.random.bernoulli(key, 1.0 - dropout, size) / (1.0 - dropout)
+    hidden = jax.nn.relu(member.w1 @ inputs + member.b1) * keep[0]
+    hidden = jax.nn.relu(member.w2 @ hidden + member.b2) * keep[1]
+    out = member.w3 @ hidden + _linear(member, inputs, layout) + member.b3
     logits = jnp.clip(out[: layout.width], -LOGIT_BOUND, LOGIT_BOUND)
     return logits, out[layout.width :].reshape(HEADS, layout.numbers, inputs.shape[1])
 
 
-def _drop(values: Array, rate: float, key: PRNGKeyArray) -> Array:
-    keep = jax.random.bernoulli(key, 1.0 - rate, values.shape)
-    return jnp.where(keep, values / (1.0 - rate), 0.0)
+def _linear(member: Member, inputs: Array, layout: Layout) -> Array:
+    if layout.linear_features.size == layout.features:
+        return member.skip @ inputs
+    out = member.skip @ inputs[layout.linear_features]
+    return (
+        jnp.zeros((member.b3.shape[0], inputs.shape[1]), out.dtype)
+        .at[linear_outputs(layout)]
+        .set(out, unique_indices=True, indices_are_sorted=True)
+    )
 
 
 def log_scale(head: Array) -> Array:
@@ -174,7 +193,7 @@ def log_prob(
     rows: MixedRows,
     layout: Layout,
     *,
-    dropout: float = 0.0,
+    dropout: Float[ArrayLike, ""] = 0.0,
     key: PRNGKeyArray | None = None,
 ) -> Float[Array, n]:
     """Log-probability in nats of each row: the mass of its cells and levels.
@@ -187,7 +206,9 @@ def log_prob(
     total = jnp.zeros(inputs.shape[1], inputs.dtype)
     if layout.levels:
         levels = inputs[layout.bends :]
-        logits = logits - forbidden_levels(structure, member, levels, layout)
+        if structure.ruled.size:
+            taken = forbidden_levels(structure, member, levels, layout)
+            logits = logits.at[structure.ruled].add(-taken, unique_indices=True)
         belongs = jnp.asarray(layout.owner == jnp.arange(len(layout.levels))[:, None], logits.dtype)
         total += (levels * logits).sum(0) - jnp.log(belongs @ jnp.exp(logits)).sum(0)
         total += structure.log_unseen * (rows.codes < 0).sum(0)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FAR = 1e4  # stands for infinity at the open edge of a cell: beyond it no conditional has mass
 KNOTS = (-1.0, 0.0, 1.0)  # where a number's effect on what follows may bend
+WIDE = 64  # a variable of more levels acts through the hidden layers alone, not linearly
 NARROW = 0.02  # below this width a cell's mass is density times width, to a relative error of 2e-5
 
 
@@ -103,6 +104,17 @@ class Layout:
     def within(self) -> Ints:
         """(width,) place of each level within its variable."""
         return np.arange(self.width, dtype=np.int32) - self.starts[self.owner]
+
+    @property
+    def linear_levels(self) -> Ints:
+        """Levels of the variables that have few enough to act and be acted on linearly."""
+        return np.flatnonzero(np.asarray(self.levels)[self.owner] <= WIDE).astype(np.int32)
+
+    @property
+    def linear_features(self) -> Ints:
+        """Inputs of the linear part."""
+        bends = np.arange(self.bends, dtype=np.int32)
+        return np.concatenate([bends, self.bends + self.linear_levels])
 
     @property
     def feature_variable(self) -> Ints:

@@ -12,7 +12,16 @@ from jax import lax
 from jax.scipy.special import ndtri
 
 from . import spline
-from .density import FORBIDDEN, HEADS, LOGIT_BOUND, Member, Structure, log_scale, masked
+from .density import (
+    FORBIDDEN,
+    HEADS,
+    LOGIT_BOUND,
+    Member,
+    Structure,
+    linear_outputs,
+    log_scale,
+    masked,
+)
 from .rows import Layout, bend
 
 if TYPE_CHECKING:
@@ -60,26 +69,31 @@ def sample(member: Member, structure: Structure, key: PRNGKeyArray, layout: Layo
     starts = jnp.asarray([*layout.starts, 0])
     sizes = jnp.asarray([*layout.levels, 1])
     states = jnp.asarray([*layout.state, -1])
-    place = member.position[layout.numbers + layout.owner]
-    forbid = jnp.where(place[:, None] < place, structure.forbid, 0.0).astype(kind)
-    forbid = jnp.pad(forbid.T, ((0, pad), (0, pad)))
+    place = member.position[jnp.asarray(layout.numbers + layout.owner)[structure.ruled]]
+    earlier = jnp.where(place[:, None] < place, structure.forbid, 0.0).astype(kind)
+    forbid = jnp.zeros((layout.width + pad, structure.ruled.size), kind)
+    forbid = forbid.at[structure.ruled].set(earlier.T)
+    seen = layout.linear_features
+    row = np.full(len(member.b3) + pad, linear_outputs(layout).size)  # a wide level: a row of 0
+    row[linear_outputs(layout)] = np.arange(linear_outputs(layout).size)
+    skip = jnp.pad(member.skip, ((0, 1), (0, 0)))
+    place_of = jnp.asarray(row)
     output = {
         "w3": jnp.pad(member.w3, ((0, pad), (0, 0))),
-        "skip": jnp.pad(member.skip, ((0, pad), (0, pad))),
         "b3": jnp.pad(member.b3, ((0, pad), (0, 0))),
     }
     first = jnp.pad(member.w1, ((0, 0), (0, pad)))
 
     def slope(hidden: Array, inputs: Array, rows: Array) -> Array:
         parts = {name: value[rows] for name, value in output.items()}
-        return parts["w3"] @ hidden + parts["skip"] @ inputs + parts["b3"]
+        return parts["w3"] @ hidden + skip[place_of[rows]] @ inputs[seen] + parts["b3"]
 
     def level(state: _State, hidden: Array, variable: Array, u: Array) -> _State:
         c = variable - p
         rows = starts[c] + jnp.arange(pad)
         real = (jnp.arange(pad) < sizes[c])[:, None]
         logits = jnp.clip(slope(hidden, state.inputs, rows), -LOGIT_BOUND, LOGIT_BOUND)
-        logits -= FORBIDDEN * jnp.minimum(forbid[rows] @ state.inputs[b:], 1.0)
+        logits -= FORBIDDEN * jnp.minimum(forbid[rows] @ state.inputs[b:][structure.ruled], 1.0)
         weight = jnp.where(real, jnp.exp(logits), 0.0)
         below = jnp.cumsum(weight, axis=0)
         code = jnp.minimum((below <= u * below[-1]).sum(0), sizes[c] - 1).astype(jnp.int32)

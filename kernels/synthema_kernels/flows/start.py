@@ -3,26 +3,35 @@
 Means of the numbers begin as ridge regressions on what stands before them in the order, and levels
 as one Newton step of a ridge-penalized logistic regression from their marginals: the first step
 already has every linear dependence. The network's residual begins at zero.
+
+Both follow from sums and products of the inputs, so rows are read once, in blocks.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from . import spline
-from .density import HEADS, Member, features
+from .density import HEADS, Member, linear_outputs
+from .rows import bend
 
 if TYPE_CHECKING:
-    from jax import Array
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from .rows import Layout, MixedRows
 
-MAX_RIDGE_FEATURES = 4000
-MAX_LOGISTIC_FEATURES = 800  # one solve per level: wider tables start from the marginals
+    Floats = NDArray[np.float64]
+    Places = NDArray[np.integer]
+
+BLOCK = 4096  # rows whose inputs are held at once
+MAX_SHARES = 12  # levels whose shares are alike share one factorization: so many per power of two
 
 
 def copula_member(
@@ -33,6 +42,7 @@ def copula_member(
     hidden: int,
     ridge: float,
     rng: np.random.Generator,
+    weights: NDArray[np.floating] | None = None,
 ) -> Member:
     """A member that starts as a conditional Gaussian copula fitted to `rows`.
 
@@ -41,41 +51,45 @@ def copula_member(
         layout: Their variables.
         position: (variables,) place of each variable in the order.
         hidden: Width of the hidden layers.
-        ridge: Penalty per feature of the ridge regressions, in units of one row.
+        ridge: Penalty per feature of the regressions, in units of one row.
         rng: Source of the hidden layers' first weights.
+        weights: (n,) weight of each row, 0 for a row that must not be seen; all 1 if None.
 
     Returns:
         A member whose log-probability is that of the copula.
     """
+    rows = jax.tree.map(np.asarray, rows)
+    weight = np.ones(rows.codes.shape[1]) if weights is None else np.asarray(weights, np.float64)
     outputs = layout.width + HEADS * layout.numbers
-    skip = np.zeros((outputs, layout.features), np.float32)
+    skip = np.zeros((linear_outputs(layout).size, layout.linear_features.size), np.float32)
     bias = np.zeros((outputs, 1), np.float32)
-    codes = np.asarray(rows.codes)
-    for start, size, code in zip(layout.starts, layout.levels, codes, strict=True):
-        count = np.bincount(code[code >= 0], minlength=size)
+    for start, size, code in zip(layout.starts, layout.levels, rows.codes, strict=True):
+        count = np.bincount(code[code >= 0], weight[code >= 0], minlength=size)
         bias[start : start + size, 0] = np.log((count + 0.5) / (count.sum() + 0.5 * size))
     bias[layout.width + 2 * layout.numbers :] = np.repeat(
         np.asarray(spline.identity_parameters()), layout.numbers
     )[:, None]
-    inputs = np.asarray(features(rows, layout), np.float64)
-    source = position[layout.feature_variable]
+    source = position[layout.feature_variable][layout.linear_features]
+    place = np.full(layout.width, -1)  # of each level among the linear ones
+    place[layout.linear_levels] = np.arange(layout.linear_levels.size)
+    every = _Moments.of(rows, layout, weight)
     for c, (start, size) in enumerate(zip(layout.starts, layout.levels, strict=True)):
         earlier = np.flatnonzero(source < position[layout.numbers + c])
-        if 0 < earlier.size <= MAX_LOGISTIC_FEATURES:
-            known = codes[c] >= 0
-            level = codes[c, known] == np.arange(size)[:, None]
-            weight, shift = _logistic(inputs[earlier][:, known], level, ridge)
-            skip[start : start + size, earlier] = weight
+        if place[start] >= 0 and earlier.size:
+            own = place[start] + np.arange(size)
+            slope, shift = _logistic(every, earlier, layout.bends + own, ridge)
+            skip[own[:, None], earlier] = slope
             bias[start : start + size, 0] += shift
     for j in range(layout.numbers):
-        row = np.asarray(rows.present)[j]
-        earlier = np.flatnonzero(source < position[j])[:MAX_RIDGE_FEATURES]
-        weight, mean, variance = _ridge(inputs[earlier][:, row], np.asarray(rows.z)[j, row], ridge)
-        skip[layout.width + j, earlier] = weight
+        gated = layout.state[j] >= 0
+        here = _Moments.of(rows, layout, weight * rows.present[j]) if gated else every
+        earlier = np.flatnonzero(source < position[j])
+        slope, mean, variance = _ridge(here, earlier, j, ridge)
+        skip[layout.linear_levels.size + j, earlier] = slope
         bias[layout.width + j] = mean
         bias[layout.width + layout.numbers + j] = 0.5 * np.log(variance)
 
-    def dense(out: int, into: int) -> Array:
+    def dense(out: int, into: int) -> jax.Array:
         return jnp.asarray(rng.standard_normal((out, into)) * 1.4 / np.sqrt(into), jnp.float32)
 
     return Member(
@@ -90,34 +104,75 @@ def copula_member(
     )
 
 
+@dataclass(frozen=True)
+class _Moments:
+    """Weighted sums over rows: their weight, the linear inputs, the products of these."""
+
+    n: float
+    total: Floats
+    products: Floats
+
+    @classmethod
+    def of(cls, rows: MixedRows, layout: Layout, weight: Floats) -> _Moments:
+        size = layout.linear_features.size
+        total, products = np.zeros(size), np.zeros((size, size))
+        for index in _blocks(np.flatnonzero(weight)):
+            x = _inputs(rows.take(index), layout)
+            total += x @ weight[index]
+            products += (x * weight[index]) @ x.T
+        return cls(float(weight.sum()), total, products)
+
+    def about_means(self, a: Places, b: Places) -> Floats:
+        out: Floats = self.products[np.ix_(a, b)]
+        return out - np.outer(self.total[a], self.total[b]) / self.n
+
+
+def _inputs(rows: MixedRows, layout: Layout) -> Floats:
+    """(f, n) linear inputs: `density.features` in NumPy, which compiles nothing per shape."""
+    levels = layout.linear_levels
+    numbers = [np.where(rows.present, part, 0.0) for part in bend(rows.z)]
+    codes = np.asarray(rows.codes)[layout.owner[levels]] == layout.within[levels, None]
+    return np.concatenate([*numbers, codes])
+
+
+def _blocks(index: Places) -> Iterator[Places]:
+    for first in range(0, index.size, BLOCK):
+        yield index[first : first + BLOCK]
+
+
 def _logistic(
-    x: NDArray[np.float64], level: NDArray[np.bool_], ridge: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    moments: _Moments, earlier: Places, levels: Places, ridge: float
+) -> tuple[Floats, Floats]:
     """(levels, f) weights and (levels,) shifts of logits, one Newton step from the marginals."""
-    f, size = len(x), len(level)
-    center = x.mean(1, keepdims=True)
-    gram = (x - center) @ (x - center).T
-    penalty = 0.5 * ridge * (0.5 * f + 1.0) * np.eye(f)
+    f, size = earlier.size, levels.size
     weight = np.zeros((size, f))
-    for row, indicator in zip(weight, level, strict=True):
-        share = indicator.mean()
-        if 0.0 < share < 1.0:
-            slope = (x - center) @ (indicator - share)
+    share = moments.total[levels] / max(moments.n, 1.0)
+    spread = share * (1 - share)
+    moved = np.flatnonzero(spread > 0)
+    if moved.size:
+        gram = moments.about_means(earlier, earlier)
+        slope = moments.about_means(earlier, levels)
+        penalty = 0.5 * ridge * (0.5 * f + 1.0)
+        alike = np.round(np.log2(spread[moved]) * MAX_SHARES)
+        for one in np.unique(alike):
+            group = moved[alike == one]
+            damped = gram + penalty / np.exp2(one / MAX_SHARES) * np.eye(f)
             # (size - 1) / size: the logits of all levels move against each other
-            row[:] = np.linalg.solve(share * (1 - share) * gram + penalty, slope) * (1 - 1 / size)
-    return weight, -(weight @ center)[:, 0]
+            weight[group] = np.linalg.solve(damped, slope[:, group] / spread[group]).T
+        weight *= 1 - 1 / size
+    return weight, -(weight @ moments.total[earlier]) / max(moments.n, 1.0)
 
 
 def _ridge(
-    x: NDArray[np.float64], y: NDArray[np.float64], ridge: float
-) -> tuple[NDArray[np.float64], float, float]:
+    moments: _Moments, earlier: Places, number: int, ridge: float
+) -> tuple[Floats, float, float]:
     """Weights, intercept and residual variance (corrected for the fit) of a ridge regression."""
-    n, f = y.size, len(x)
+    n, f, own = moments.n, earlier.size, np.array([number])
     if n < 3:
         return np.zeros(f), 0.0, 1.0
-    center = x.mean(1, keepdims=True)
-    gram = (x - center) @ (x - center).T + (ridge * f * 0.5 + 1.0) * np.eye(f)
-    weight = np.linalg.solve(gram, (x - center) @ (y - y.mean())) if f else np.zeros(0)
-    residual = y - y.mean() - weight @ (x - center)
-    variance = residual.var() * n / max(n - 0.5 * f, 0.5 * n)
-    return weight, float(y.mean() - weight @ center[:, 0]), float(min(variance, 1.2) + 1e-4)
+    gram, slope = moments.about_means(earlier, earlier), moments.about_means(earlier, own)[:, 0]
+    weight = np.linalg.solve(gram + (ridge * f * 0.5 + 1.0) * np.eye(f), slope)
+    left = moments.about_means(own, own)[0, 0] - 2 * weight @ slope + weight @ gram @ weight
+    variance = max(left, 0.0) / max(n - 0.5 * f, 0.5 * n)
+    mean = (moments.total[number] - weight @ moments.total[earlier]) / n
+    return np.asarray(weight), float(mean), float(min(variance, 1.2) + 1e-4)

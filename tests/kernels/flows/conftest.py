@@ -91,7 +91,8 @@ def tiny(double) -> Tiny:
         )
 
     structure = flows.Structure(
-        forbid=jnp.zeros((7, 7)),
+        ruled=jnp.zeros(0, jnp.int32),
+        forbid=jnp.zeros((0, 0)),
         cell_low=padded([e[:-1] for e in EDGES]),
         cell_high=padded([e[1:] for e in EDGES]),
         cell_z=padded([medians(e) for e in EDGES]),

@@ -9,12 +9,12 @@ import jax.numpy as jnp  # noqa: E402
 
 from synthema_kernels import flows  # noqa: E402
 
-log_prob = jax.jit(flows.log_prob, static_argnames=("layout",))
-
 LAYOUT = flows.Layout(2, (3,), (-1, -1))
-SETTINGS = flows.Settings(steps=60, batch=32, every=5, patience=3, rate=1e-2)
+SETTINGS = flows.Settings(batch=32, every=5, patience=3)
+PACE = flows.Pace(steps=60, rate=1e-2)
 STRUCTURE = flows.Structure(
-    forbid=jnp.zeros((3, 3)),
+    ruled=jnp.zeros(0, jnp.int32),
+    forbid=jnp.zeros((0, 0)),
     cell_low=jnp.full((2, 1), jnp.inf),
     cell_high=jnp.full((2, 1), jnp.inf),
     cell_z=jnp.full((2, 1), jnp.inf),
@@ -37,45 +37,106 @@ def rows(n, seed):
     )
 
 
-def start():
-    return flows.copula_member(
-        rows(300, 0),
-        LAYOUT,
-        np.arange(3, dtype=np.int32),
-        hidden=16,
-        ridge=1.0,
-        rng=np.random.default_rng(0),
+def start(k=1):
+    return flows.stack(
+        [
+            flows.copula_member(
+                rows(300, 0),
+                LAYOUT,
+                np.random.default_rng(i).permutation(3).astype(np.int32),
+                hidden=16,
+                ridge=1.0,
+                rng=np.random.default_rng(i),
+            )
+            for i in range(k)
+        ]
     )
 
 
-def fitted(seed=0, on_steps=None):
-    train, held_out, key = rows(300, 0), rows(100, 1), jax.random.key(seed)
+def folds(k=1):
+    """The last 100 of 400 rows are held out; each member sees two thirds of the others."""
+    weights = (np.random.default_rng(5).random((k, 400)) < 0.67) * (np.arange(400) < 300)
+    return flows.Fold.of(weights, np.tile(np.arange(300, 400), (k, 1)))
+
+
+def fitted(seed=0, k=1, on_steps=None, fold=None, pace=PACE):
     return flows.fit(
-        start(), STRUCTURE, train, held_out, LAYOUT, SETTINGS, key=key, on_steps=on_steps
+        start(k),
+        STRUCTURE,
+        rows(400, 0),
+        fold or folds(k),
+        LAYOUT,
+        SETTINGS,
+        pace,
+        keys=jax.random.split(jax.random.key(seed), 4)[:k],
+        on_steps=on_steps,
     )
+
+
+def same(a, b):
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        np.testing.assert_array_equal(x, y)
 
 
 def test_the_best_step_is_kept():
     done = []
     found = fitted(on_steps=done.append)
-    looks = found.validation
-    assert found.best_step == SETTINGS.every * int(np.argmin(looks))
-    again = -log_prob(found.member, STRUCTURE, rows(100, 1), LAYOUT).mean()
-    assert float(again) == pytest.approx(min(looks), abs=1e-5)
+    (looks,) = found.validation
+    assert found.best_step == (SETTINGS.every * int(np.argmin(looks)),)
+    held_out = rows(400, 0).take(np.arange(300, 400))
+    again = -flows.log_probs(found.members, STRUCTURE, held_out, LAYOUT).mean()
+    assert again == pytest.approx(min(looks), abs=1e-5)
     assert min(looks) < looks[0] - 0.2
-    assert sum(done) == SETTINGS.every * len(found.train) == SETTINGS.every * (len(looks) - 1)
+    assert sum(done) == SETTINGS.every * len(found.train[0]) == SETTINGS.every * (len(looks) - 1)
 
 
 def test_same_key_same_bits():
     first, again, other = fitted(), fitted(), fitted(seed=1)
     assert first.validation == again.validation
-    for a, b in zip(jax.tree.leaves(first.member), jax.tree.leaves(again.member), strict=True):
-        np.testing.assert_array_equal(a, b)
+    same(first.members, again.members)
     assert first.validation != other.validation
 
 
+def test_a_member_does_not_depend_on_the_others():
+    one, three = fitted(), fitted(k=3)
+    assert three.validation[0] != three.validation[1]
+    fold = jax.tree.map(lambda leaf: leaf[:1], folds(3))
+    same(fitted(fold=fold).members, jax.tree.map(lambda leaf: leaf[:1], three.members))
+    assert one.members.position.shape == (1, 3)
+
+
+def test_members_may_differ_in_pace():
+    pace = flows.Pace(steps=np.array([20.0, 60.0]), rate=np.array([0.0, 1e-2]))
+    still, moved = fitted(k=2, pace=pace).validation
+    assert set(still) == {still[0]}
+    assert len(still) < len(moved)
+    assert min(moved) < moved[0] - 0.1
+
+
+def test_rows_of_no_weight_are_never_seen():
+    weights = np.ones((1, 400)) * (np.arange(400) % 2)
+    found = []
+    for odd in (0.0, 50.0):  # what the other rows hold must not matter
+        table = rows(400, 0)
+        z = table.z.at[:, ::2].add(odd)
+        table = flows.MixedRows(**{**vars(table), "z": z, "low": table.low.at[:, ::2].add(odd)})
+        found.append(
+            flows.fit(
+                start(),
+                STRUCTURE,
+                table,
+                flows.Fold.of(weights),
+                LAYOUT,
+                SETTINGS,
+                PACE,
+                keys=jax.random.split(jax.random.key(0), 1),
+            )
+        )
+    same(found[0].members, found[1].members)
+    assert found[0].best_step == (60,)  # nothing held out: the last step is kept
+
+
 def test_without_gain_training_stops_and_the_start_is_kept():
-    still = flows.Settings(steps=4000, batch=32, every=5, patience=3, rate=0.0)
     coin = flows.Layout(0, (2,), ())
     empty = jnp.zeros((0, 100))
     tosses = flows.MixedRows(
@@ -84,9 +145,19 @@ def test_without_gain_training_stops_and_the_start_is_kept():
     begin = flows.copula_member(
         tosses, coin, np.zeros(1, np.int32), hidden=4, ridge=1.0, rng=np.random.default_rng(0)
     )
-    structure = flows.Structure(jnp.zeros((2, 2)), *[jnp.zeros((0, 1))] * 3, jnp.float32(-6.0))
-    found = flows.fit(begin, structure, tosses, tosses, coin, still, key=jax.random.key(0))
-    assert found.best_step == 0
-    assert len(found.train) * still.every < 100
-    for a, b in zip(jax.tree.leaves(found.member), jax.tree.leaves(begin), strict=True):
-        np.testing.assert_array_equal(a, b)
+    structure = flows.Structure(
+        jnp.zeros(0, jnp.int32), jnp.zeros((0, 0)), *[jnp.zeros((0, 1))] * 3, jnp.float32(-6.0)
+    )
+    found = flows.fit(
+        flows.stack([begin]),
+        structure,
+        tosses,
+        flows.Fold.of(np.ones((1, 100)), np.arange(100)[None]),
+        coin,
+        SETTINGS,
+        flows.Pace(steps=4000, rate=0.0),
+        keys=jax.random.split(jax.random.key(0), 1),
+    )
+    assert found.best_step == (0,)
+    assert len(found.train[0]) * SETTINGS.every < 100
+    same(found.members, flows.stack([begin]))

@@ -1,0 +1,290 @@
+"""Generators side by side: `python -m bench.generators` (bench/rivals.sh arfpy exam mostlyai sdv).
+
+Every generator draws as many patients as it was fitted on, from the same half of each table, with
+its defaults; the blind exam (bench/exam) marks them beside fresh patients (ceiling) and independent
+marginals (floor). What was drawn and marked is kept in bench/.results/generators, one file a
+generator, table and seed, so that an interrupted run goes on where it stopped:
+
+    --draw       draw and mark what is absent (else only print what is there)
+    --again G    forget what generator G drew
+    --picture    write docs/images/generators.png
+    --page       write the tables into docs/generators.md
+
+Slow rivals get fewer seeds (`SEEDS`); the tables say how many each had.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+import synthema_core as sc
+from bench.exam.paper import marginals, mark, mean_and_spread
+from bench.exam.protocols import PROTOCOLS, Split, split, table_of
+from bench.rivals_cart import cart
+from synthema_core.rules import from_dict
+
+HERE = Path(__file__).parent
+RESULTS = HERE / ".results" / "generators"
+ENVIRONMENTS = {
+    "gaussian_copula": "sdv",
+    "ctgan": "sdv",
+    "tvae": "sdv",
+    "arf": "arfpy",
+    "tabularargn": "mostlyai",
+    "tabddpm": "synthcity",
+}
+LABELS = {
+    "fresh": "fresh patients (ceiling)",
+    "flow": "FlowGenerator, ours",
+    "flow_open": "the same, nothing kept back",
+    "cart": "sequential CART",
+    "arf": "ARF (arfpy)",
+    "tvae": "TVAE (SDV)",
+    "ctgan": "CTGAN (SDV)",
+    "gaussian_copula": "Gaussian copula (SDV)",
+    "tabularargn": "TabularARGN (mostlyai)",
+    "tabddpm": "TabDDPM (synthcity)",
+    "avatar": "avatar, k = 20, ours",
+    "marginals": "independent marginals (floor)",
+}
+# seeds on the AML table and on each of the others: what two cores can draw in an evening
+SEEDS = {
+    "marginals": (5, 2),
+    "cart": (5, 2),
+    "flow": (5, 2),
+    "flow_open": (3, 0),
+    "avatar": (5, 2),
+    "gaussian_copula": (5, 1),
+    "arf": (3, 1),
+    "tvae": (2, 1),
+    "tabularargn": (2, 1),
+    "ctgan": (1, 1),
+    "tabddpm": (1, 0),
+}
+LONGEST = 900  # seconds that a rival may take for one draw
+COLUMNS = {
+    "c2st": "C2ST AUC",
+    "c2st_sharp": "sharp",
+    "shape": "shape",
+    "pair": "pair",
+    "tstr": "TSTR",
+    "c_index": "C-index",
+    "km": "KM",
+    "km_strata": "strata",
+    "ties": "ties",
+    "broken": "broken",
+    "coverage": "coverage",
+    "dcr_share": "DCR",
+    "verbatim": "verbatim",
+    "membership": "membership",
+    "tpr": "TPR",
+    "draw_seconds": "seconds",
+}
+
+
+def schema_of(name: str, train: pl.DataFrame) -> sc.Schema:
+    """What our own generators are told: the inferred schema and the protocol's rules."""
+    schema = sc.Schema.infer(train, name=name)
+    return schema.with_rules(*map(from_dict, PROTOCOLS[name].rules))
+
+
+def _flow(name: str, parts: Split, seed: int) -> pl.DataFrame:
+    from synthema_core.generate import FlowGenerator
+
+    model = FlowGenerator(seed=seed, progress=False).fit(parts.train, schema_of(name, parts.train))
+    return model.sample(parts.train.height, seed=seed)
+
+
+def _flow_open(name: str, parts: Split, seed: int) -> pl.DataFrame:
+    from synthema_core.generate import FlowGenerator, Protection
+
+    nothing = Protection(min_count=1, tails="kept")
+    model = FlowGenerator(seed=seed, protection=nothing, progress=False)
+    model.fit(parts.train, schema_of(name, parts.train))
+    return model.sample(parts.train.height, seed=seed)
+
+
+def _avatar(name: str, parts: Split, seed: int) -> pl.DataFrame:
+    from synthema_core.generate import AvatarGenerator
+
+    model = AvatarGenerator().fit(parts.train, schema_of(name, parts.train))
+    return model.sample(parts.train.height, seed=seed)
+
+
+OWN: dict[str, Callable[[str, Split, int], pl.DataFrame]] = {
+    "flow": _flow,
+    "flow_open": _flow_open,
+    "avatar": _avatar,
+    "cart": lambda _, parts, seed: cart(parts.train, parts.train.height, seed=seed),
+    "marginals": lambda _, parts, seed: marginals(parts.train, seed),
+}
+
+
+def rival(generator: str, name: str, parts: Split, seed: int) -> pl.DataFrame:
+    """What a rival draws, in an environment of its own; RuntimeError if it fails."""
+    python = HERE / ".rivals" / ENVIRONMENTS[generator] / "bin" / "python"
+    if not python.exists():
+        raise RuntimeError(f"run bench/rivals.sh {ENVIRONMENTS[generator]}")
+    train = parts.train
+    numeric = PROTOCOLS[name].plain(pl.concat([train, parts.test, parts.reference]))["numeric"]
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {"train": f"{folder}/train.csv", "out": f"{folder}/out.csv"}
+        train.with_columns(pl.col(pl.Boolean).cast(pl.Int8)).write_csv(paths["train"])
+        order = paths | {
+            "rival": generator,
+            "seed": seed,
+            "n": train.height,
+            "numeric": numeric,
+        }
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        try:
+            done = subprocess.run(
+                [python, HERE / "rivals_draw.py"],
+                input=json.dumps(order),
+                capture_output=True,
+                text=True,
+                cwd=folder,
+                timeout=LONGEST,
+                env={**environment, **threads},
+            )
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"not done after {LONGEST} s") from None
+        if done.returncode:
+            raise RuntimeError(done.stderr.strip().splitlines()[-1] if done.stderr else "failed")
+        drawn = pl.read_csv(paths["out"], infer_schema=False)
+    numbers = [pl.col(c).cast(pl.Float64, strict=False) for c in numeric]
+    rest = [pl.col(c).replace("", None) for c in train.columns if c not in numeric]
+    return drawn.with_columns(*numbers, *rest).select(train.columns)
+
+
+def drawn(generator: str, name: str, seed: int, parts: Split) -> Path:
+    """Where the draw lies; made if absent. A failure is kept too, beside it."""
+    folder = RESULTS / name / generator
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{seed}.parquet"
+    if path.exists():
+        return path
+    started = time.perf_counter(), time.process_time()
+    make = OWN.get(generator)
+    table = make(name, parts, seed) if make else rival(generator, name, parts, seed)
+    seconds = time.perf_counter() - started[0]
+    table.write_parquet(path)
+    path.with_suffix(".seconds").write_text(f"{seconds:.1f}")
+    return path
+
+
+def work(tables: Sequence[str], generators: Sequence[str], first: int) -> None:
+    """Draw and mark what is absent, quick generators first."""
+    for name in tables:
+        table = table_of(name)
+        most = max(SEEDS[g][name != "aml_amlsg_2016"] for g in generators)
+        for seed in range(first, first + most):
+            parts = split(table, seed)
+            paths = {}
+            for generator in generators:
+                if seed - first >= SEEDS[generator][name != "aml_amlsg_2016"]:
+                    continue
+                failure = RESULTS / name / generator / f"{seed}.failed"
+                if failure.exists():
+                    continue
+                try:
+                    path = drawn(generator, name, seed, parts)
+                except RuntimeError as error:
+                    failure.parent.mkdir(parents=True, exist_ok=True)
+                    failure.write_text(str(error))
+                    print(f"{name} seed {seed}: {generator} failed: {error}", flush=True)
+                    continue
+                if not path.with_suffix(".json").exists():
+                    paths[generator] = path
+            if not paths:
+                continue
+            read = {generator: pl.read_parquet(path) for generator, path in paths.items()}
+            marks = mark(name, parts, read, seed)
+            for generator, row in marks.items():
+                seconds = RESULTS / name / generator / f"{seed}.seconds"
+                row["draw_seconds"] = float(seconds.read_text()) if seconds.exists() else None
+                out = RESULTS / name / generator / f"{seed}.json"
+                out.parent.mkdir(parents=True, exist_ok=True)
+                out.write_text(json.dumps(row))
+                print(
+                    f"{name} seed {seed}: {generator}: C2ST {row['c2st']:.3f}, membership "
+                    f"{row['membership']:.3f}",
+                    flush=True,
+                )
+
+
+def results(name: str) -> dict[str, list[dict[str, Any]]]:
+    """Marks of a table by generator, ceiling first."""
+    found = {}
+    for generator in LABELS:
+        paths = sorted((RESULTS / name / generator).glob("*.json"))
+        if paths:
+            found[generator] = [json.loads(path.read_text()) for path in paths]
+    return found
+
+
+def printed(name: str) -> str:
+    """The table of a patient table, in Markdown."""
+    lines = [
+        "| | splits | " + " | ".join(COLUMNS.values()) + " |",
+        "| --- |" + " ---: |" * (len(COLUMNS) + 1),
+    ]
+    for generator, rows in results(name).items():
+        cells = []
+        for measure in COLUMNS:
+            pair = mean_and_spread(rows, measure)
+            if pair is None:
+                cells.append("–")
+            elif measure == "draw_seconds":
+                cells.append(f"{pair[0]:.0f}")
+            elif measure in ("c2st", "membership") and len(rows) > 1:
+                cells.append(f"{pair[0]:.3f} ({pair[1]:.3f})")
+            else:
+                cells.append(f"{pair[0]:.3f}")
+        lines.append(f"| {LABELS[generator]} | {len(rows)} | " + " | ".join(cells) + " |")
+    for path in sorted((RESULTS / name).glob("*/*.failed")):
+        lines.append(f"\n{LABELS[path.parent.name]}, split {path.stem}: {path.read_text()}.")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tables", nargs="*", default=list(PROTOCOLS), choices=list(PROTOCOLS))
+    parser.add_argument("--generators", nargs="*", default=list(SEEDS), choices=list(SEEDS))
+    parser.add_argument("--first", type=int, default=100, help="0 to 4 served development")
+    parser.add_argument("--draw", action="store_true")
+    parser.add_argument("--again", nargs="*", default=[], choices=list(SEEDS))
+    parser.add_argument("--picture", action="store_true")
+    parser.add_argument("--page", action="store_true")
+    asked = parser.parse_args()
+    for generator in asked.again:
+        for name in asked.tables:
+            for path in (RESULTS / name / generator).glob("*"):
+                path.unlink()
+    if asked.draw:
+        work(asked.tables, asked.generators, asked.first)
+    for name in asked.tables:
+        print(f"\n{name}\n\n{printed(name)}")
+    if asked.picture:
+        from bench.generators_picture import draw
+
+        draw({name: results(name) for name in PROTOCOLS})
+    if asked.page:
+        from bench.generators_picture import write_page
+
+        write_page({name: printed(name) for name in PROTOCOLS if results(name)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""What a generator kept back of its training table, by column: for the record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..columns import OPEN, Discrete
+
+if TYPE_CHECKING:
+    from ..encoding import Encoder
+
+
+def kept_back(encoder: Encoder) -> dict[str, dict[str, Any]]:
+    """Columns that a protection changed, and how; no value of any of them.
+
+    Returns:
+        For a column with levels: how many were pooled, and how many patients held one of them. For
+        a number: that its repeated values and its tails are protected, and how many repeated values
+        were left.
+    """
+    out: dict[str, dict[str, Any]] = {}
+    for name, codec in encoder.codecs.items():
+        if isinstance(codec, Discrete):
+            levels = codec.levels
+            if levels.pool:
+                out[name] = {"levels_pooled": len(levels.pool), "patients": levels.held}
+        elif codec.number.protection != OPEN:
+            marginal = codec.number.marginal
+            atoms = int((marginal.left == marginal.right).sum())
+            out[name] = {
+                "repeated_values_kept": atoms,
+                "pieces": int(marginal.left.size) - atoms,
+                "tails": codec.number.protection.tails,
+            }
+    return out

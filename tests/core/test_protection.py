@@ -1,0 +1,174 @@
+"""What a generator keeps back: rare levels pooled, rare numbers spread, extremes fitted."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synthema_core import columns
+from synthema_core.columns import OPEN, Protection
+from synthema_core.columns.marginal import Marginal
+from synthema_core.encoding import Encoder
+from synthema_core.errors import SynthemaError
+from synthema_core.rules import Condition, Excludes
+from synthema_core.schema import Column, Schema
+
+GRID = (np.arange(4000) + 0.5) / 4000
+FIVE = Protection(min_count=5)
+CENTER = Column("center", "categorical", categories=("a", "b", "c", "d", "e"))
+LETTERS = Column("x", "categorical", categories=("a", "b", "c"))
+
+some_values = st.lists(
+    st.sampled_from([-1.0, 0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 10.0, 1000.0]), min_size=1, max_size=60
+)
+
+
+@given(some_values, st.integers(2, 6))
+def test_pieces_are_ascending_and_what_is_drawn_is_read_as_itself(values, least):
+    marginal = Marginal.fit(np.array(values), Protection(min_count=least))
+    assert (np.diff(marginal.f) > 0).all()
+    assert (marginal.left <= marginal.right).all()
+    assert (marginal.right[:-1] <= marginal.left[1:] + 1e-9).all()
+    drawn = marginal.quantile(GRID)
+    assert (np.diff(drawn) >= 0).all()
+    low, high = marginal.edges(drawn)
+    assert (low <= GRID + 1e-9).all()
+    assert (high >= GRID - 1e-9).all()
+    if min(values) >= 0:
+        assert drawn.min() >= 0
+
+
+@given(some_values, st.integers(2, 6))
+def test_a_value_of_few_patients_is_no_atom(values, least):
+    marginal = Marginal.fit(np.array(values), Protection(min_count=least))
+    atoms = marginal.left[marginal.left == marginal.right]
+    point, count = np.unique(values, return_counts=True)
+    assert set(atoms) <= set(point[count >= min(least, len(values))])
+
+
+def test_the_distribution_stays():
+    rng = np.random.default_rng(0)
+    values = np.round(rng.lognormal(3, 1, 600), 1)
+    kept, protected = Marginal.fit(values), Marginal.fit(values, FIVE)
+    for q in (0.05, 0.25, 0.5, 0.75, 0.95):
+        assert protected.quantile(np.array([q])) == pytest.approx(
+            kept.quantile(np.array([q])), rel=0.05
+        )
+
+
+def test_numbers_of_few_patients_come_back_no_more_often_than_in_fresh_patients():
+    rng = np.random.default_rng(1)
+    found = np.zeros(3)
+    for turn in range(20):
+        spread, decimals = ((1.0, 1), (0.5, 1), (1.0, 0))[turn % 3]
+        train, fresh = (np.round(rng.lognormal(3, spread, 400), decimals) for _ in range(2))
+        value, count = np.unique(train, return_counts=True)
+        few = value[count < 5]
+        for i, drawn in enumerate(
+            (
+                Marginal.fit(train, FIVE).quantile(rng.random(400)),
+                fresh,
+                Marginal.fit(train).quantile(rng.random(400)),
+            )
+        ):
+            found[i] += np.isin(few, drawn).mean() / 20
+    assert found[0] < found[1] + 0.015
+    assert found[2] > found[1] + 0.05  # what protection is for
+
+
+def test_no_extreme_is_kept_and_tails_reach_beyond_what_was_seen():
+    rng = np.random.default_rng(2)
+    beyond = 0
+    for _ in range(30):
+        values = np.round(rng.lognormal(3, 1, 500), 3)
+        column = pl.Series("x", values)
+        codec = columns.fit(column, Column("x", "continuous"), protection=FIVE)
+        number = columns.to_dict(codec)["number"]
+        ends = [*number["marginal"]["left"], *number["marginal"]["right"]]
+        stored = [*ends, number["low"], number["high"], *number["atoms"]]
+        assert not np.isin(np.sort(values)[[0, 1, 2, -3, -2, -1]], stored).any()
+        drawn = codec.number.marginal.quantile(rng.random(500))
+        beyond += drawn.max() > values.max()
+    assert 8 <= beyond <= 22  # as a fresh sample: half of the time
+
+
+def test_one_wild_value_does_not_stretch_the_tail():
+    values = np.append(np.linspace(1.0, 100.0, 400), 1e6)
+    drawn = Marginal.fit(values, FIVE).quantile(GRID)
+    assert np.quantile(drawn, 0.99) < 200
+
+
+def test_a_limit_of_many_patients_stays_a_limit():
+    values = np.concatenate([np.linspace(0.0, 99.0, 300).round(), np.full(40, 100.0)])
+    assert Marginal.fit(values, FIVE).quantile(np.array([0.9, 1 - 1e-12])).max() == 100.0
+
+
+def rare():
+    return pl.Series("center", ["a"] * 60 + ["b"] * 30 + ["c"] * 4 + ["d"] * 2 + ["e"] + [None] * 3)
+
+
+def test_rare_levels_are_pooled_and_still_drawn():
+    column = rare()
+    codec = columns.fit(column, CENTER, protection=FIVE)
+    levels = codec.levels
+    assert [levels.known[i] for i in levels.pool] == ["c", "d", "e"]
+    assert levels.held == 7
+    assert codec.choices == 4  # a, b, the pool, missing
+    states = levels.states(column)
+    assert np.bincount(states).tolist() == [60, 30, 7, 3]
+    drawn = levels.series(np.full(7000, 2, np.int32), "center").value_counts()
+    shares = dict(drawn.iter_rows())
+    assert shares["c"] == pytest.approx(4000, abs=200)
+    assert shares["e"] == pytest.approx(1000, abs=150)
+    again = columns.from_dict(json.loads(json.dumps(columns.to_dict(codec))))
+    assert again.levels == levels
+    assert levels.series(states, "center").null_count() == 3
+    assert levels.series(states, "center").head(90).equals(column.head(90))
+
+
+def test_a_lone_rare_level_is_pooled_with_the_next_rarest():
+    column = pl.Series("x", ["a"] * 50 + ["b"] * 20 + ["c"])
+    levels = columns.fit(column, LETTERS, protection=FIVE).levels
+    assert [levels.known[i] for i in levels.pool] == ["b", "c"]
+
+
+def test_shares_of_a_pool_sum_to_one():
+    levels = columns.fit(rare(), CENTER, protection=FIVE).levels
+    share = np.exp(levels.log_share(pl.Series("center", ["c", "d", "e", "a", None, "new"])))
+    assert share[:3].sum() == pytest.approx(1)
+    assert share[3:].tolist() == [1, 1, 1]
+
+
+def test_nothing_is_pooled_without_protection_or_need():
+    column = rare()
+    open_ = columns.fit(column, CENTER).levels
+    assert open_.pool == ()
+    assert open_ == columns.fit(column, CENTER, protection=OPEN).levels
+    many = pl.Series("x", ["a"] * 50 + ["b"] * 50)
+    assert columns.fit(many, LETTERS, protection=FIVE).levels.pool == ()
+
+
+def test_rules_forbid_a_pool_only_where_they_forbid_all_of_it():
+    table = pl.DataFrame({"center": rare(), "flag": [0, 1] * 50})
+    one = Excludes((Condition("center", is_in=("c",)), Condition("flag", is_in=(1,))))
+    every = Excludes((Condition("center", is_in=("c", "d", "e")), Condition("flag", is_in=(1,))))
+    for rule, forbidden in ((one, 0.0), (every, 1.0)):
+        schema = Schema(
+            (
+                CENTER,
+                Column("flag", "boolean", categories=(0, 1)),
+            )
+        ).with_rules(rule)
+        encoder = Encoder.fit(table, schema, protection=FIVE)
+        assert encoder.forbidden()[2, 4 + 1] == forbidden
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"), [({"min_count": 0}, "min_count"), ({"tails": "no"}, "tails")]
+)
+def test_a_policy_that_makes_no_sense_is_refused(settings, word):
+    with pytest.raises(SynthemaError, match=word):
+        Protection(**settings)
