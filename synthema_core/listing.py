@@ -92,7 +92,8 @@ def _attack(attack: Attack) -> Iterator[Line]:
         ("success on train", attack.main),
         ("success on holdout", attack.control),
     ):
-        yield _line(attack.name, f"{name}: {attack.target}", "evidence", value, attack.source)
+        measure = f"{name}: {attack.target} ({attack.attacker})"
+        yield _line(attack.name, measure, "evidence", value, attack.source)
 
 
 def _epsilon(section: str, low: EmpiricalEpsilon) -> Line:
@@ -124,8 +125,8 @@ def _evidence(found: "Evidence") -> Iterator[Line]:
         for within in judged.attacks:
             measure = f"auc, simultaneous interval: {within.name}"
             yield _line("membership verdict", measure, "evidence", within.auc, judged.source)
-    for family in (found.linkability, found.inference):
-        for attack in () if isinstance(family, NotMeasured) else family:
+    for family in (found.singling_out, found.linkability, found.inference):
+        for attack in () if isinstance(family, NotMeasured) else family.attacks:
             yield from _attack(attack)
     if not isinstance(found.epsilon, NotMeasured):
         yield _epsilon("epsilon", found.epsilon)

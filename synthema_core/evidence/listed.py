@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from ..columns import Codec, Discrete, Numeric
 from ..columns.marginal import Marginal
 from ..encoding import Encoder
-from ..intervals import Estimate, wilson
-from ..privacy.disclosure import Attack, risk
+from ..privacy.attack import Attack, detectable, risk, share
 from .material import Group
 
 SOURCE = (
@@ -94,7 +93,7 @@ def _attack(
     for side, has, group in zip(sides, known, (train, holdout), strict=True):
         hits.append(len(np.unique(group.person[side & has])))
         totals.append(len(np.unique(group.person[has])))
-    shares = [_share(*one) for one in zip(hits, totals, strict=True)]
+    shares = [share(*one) for one in zip(hits, totals, strict=True)]
     return Attack(
         name="extraction",
         target=name,
@@ -102,15 +101,9 @@ def _attack(
         control=shares[1],
         baseline=0.0,
         risk=risk(hits[0], totals[0], hits[1], totals[1]),
-        minimum_detectable_risk=0.0,
+        minimum_detectable_risk=detectable(hits[1], totals[1], totals[0]),
+        attacker="reads the file",
         succeeded=sides[0] & known[0],
         controls_succeeded=sides[1] & known[1],
         source=SOURCE,
     )
-
-
-def _share(hits: int, n: int) -> Estimate:
-    if n == 0:
-        return Estimate(value=None, low=None, high=None, n=0)
-    low, high = wilson(hits, n)
-    return Estimate(value=hits / n, low=low, high=high, n=n)

@@ -5,8 +5,8 @@ from typing import Literal, get_args
 
 from ..anonymity import Anonymity
 from ..intervals import NotMeasured
+from ..privacy.attack import Sweep
 from ..privacy.avatar import AvatarDistances
-from ..privacy.disclosure import Attack
 from ..privacy.epsilon import EmpiricalEpsilon
 from .belonging import Belonging
 from .exposure import Exposure
@@ -63,6 +63,7 @@ class Evidence:
         roles: What the adversary knows and wants, and the unit that is attacked.
         scope: Rows and patients that the attacks looked at.
         membership: Who was in the training table, by every attack.
+        singling_out: A condition that one synthetic row alone meets points at one person.
         linkability: Two parts of a record lead to one synthetic row.
         inference: The closest synthetic row gives away a secret.
         epsilon: Lower bound on the privacy loss of the generator.
@@ -75,8 +76,9 @@ class Evidence:
     roles: Roles
     scope: Scope
     membership: Belonging | NotMeasured
-    linkability: tuple[Attack, ...] | NotMeasured
-    inference: tuple[Attack, ...] | NotMeasured
+    singling_out: Sweep | NotMeasured
+    linkability: Sweep | NotMeasured
+    inference: Sweep | NotMeasured
     epsilon: EmpiricalEpsilon | NotMeasured
     classes: TableClasses | NotMeasured
     avatars: AvatarDistances | NotMeasured

@@ -128,9 +128,7 @@ def weights(
     train, holdout = groups["train"], groups.get("holdout")
     found = Weights(
         digest=digest,
-        parameters=sum(
-            int(np.asarray(leaf).size) for m in fitted.model.members for leaf in vars(m).values()
-        ),
+        parameters=sum(int(np.asarray(leaf).size) for leaf in vars(fitted.model.members).values()),
         rows=int(fitted.model.record.get("rows", 0)),
         membership=_NO_CONTROLS,
         gap=EMPTY,

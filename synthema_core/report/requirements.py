@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..audit import Audit
 from ..intervals import NotMeasured
 from ..privacy.membership import Membership
-from .attacks import FAMILIES, measured
+from .attacks import FAMILIES, named
 from .figures import interval, number, sentence
 
 TITLES = {family.key: family.title for family in FAMILIES}
@@ -60,7 +60,7 @@ def _family(key: str) -> Asked:
         if isinstance(found, NotMeasured):
             yield _gap(key, title, found.reason)
             return
-        worst = next(iter(measured(audit.evidence, key)), None)
+        worst = found.worst
         if worst is None:
             yield _gap(key, title, "no attack could be compared with its control")
             return
@@ -68,8 +68,8 @@ def _family(key: str) -> Asked:
             anchor=key,
             title=title,
             text=(
-                f"highest risk {number(worst.risk.value)} (95% interval {interval(worst.risk)}), "
-                f"{worst.target}; the worst of {len(found)}."
+                f"risk {number(worst.risk.value)} (corrected 95% interval {interval(worst.risk)}), "
+                f"the worst of {worst.tried} attacks: {named(worst)}."
             ),
         )
 
@@ -215,7 +215,7 @@ ICO = "ICO (United Kingdom), guidance on identifiability"
 EHDS = "EHDS, Regulation (EU) 2025/327, art. 66 and rec. 77"
 
 MAP: tuple[tuple[str, str, Asked], ...] = (
-    (WP29, "Can a person be singled out?", _all(_membership, _exposed)),
+    (WP29, "Can a person be singled out?", _all(_family("singling_out"), _membership, _exposed)),
     (WP29, "Can records of one person be linked?", _family("linkability")),
     (WP29, "Can something be inferred about a person?", _family("inference")),
     (WP29, "Is the residual risk assessed again over time?", _declared("review")),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..audit import Audit
 from ..intervals import Estimate, NotMeasured
 from ..privacy.membership import Membership
-from .attacks import FAMILIES, Family, above, measured
+from .attacks import FAMILIES, Family, above, named, worst
 from .figures import count, number, percent, sentence, spoken
 
 OTHERS = (
@@ -105,10 +105,9 @@ def not_measured(audit: Audit) -> list[tuple[str, str]]:
     gaps.append(
         (
             "Other attacks",
-            "Singling out and reconstruction are not part of this audit."
+            "Reconstruction is not part of this audit."
             if audit.evidence.level == "full"
-            else "Singling out, reconstruction, and attacks that train models are not part of this "
-            "audit.",
+            else "Reconstruction, and attacks that train models, are not part of this audit.",
         )
     )
     if isinstance(audit.model, NotMeasured):
@@ -166,24 +165,17 @@ def _unmeasured(audit: Audit) -> list[tuple[str, str]]:
 
 
 def _family(audit: Audit, family: Family) -> list[Finding]:
-    attacks = measured(audit.evidence, family.key)
-    if not attacks:
+    highest = worst(audit.evidence, family.key)
+    if highest is None:
         return []
-    worst, total = attacks[0], len(attacks)
-    hits = sum(map(above, attacks))
-    if hits == 0:
-        text = (
-            f"{family.title}: in none of {total} attacks did training patients fare worse than "
-            f"people never seen; the highest risk is {spoken(worst.risk)}."
-        )
-    else:
-        text = (
-            f"{family.title}: in {hits} of {total} attacks training patients fare worse than "
-            f"people never seen (about {0.025 * total:.1f} would by chance); most in "
-            f"‘{worst.target}’: risk {spoken(worst.risk)}."
-        )
-    # by chance alone one interval in forty lies above 0
-    return [Finding(kind="evidence", text=text, alarm=hits > 1 + 0.05 * total)]
+    tried = f"of {highest.tried} attacks" if highest.tried > 1 else "one attack"
+    told = above(highest)
+    verb = "fare worse than" if told else "fare no worse than"
+    text = (
+        f"{family.title}: training patients {verb} people never seen; the highest risk, {tried}, "
+        f"is {spoken(highest.risk)}, in ‘{named(highest)}’."
+    )
+    return [Finding(kind="evidence", text=text, alarm=told)]
 
 
 def _claim(audit: Audit) -> list[Finding]:

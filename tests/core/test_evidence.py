@@ -14,7 +14,6 @@ from synthema_core.context import ReleaseContext
 from synthema_core.errors import SchemaError, SynthemaError
 from synthema_core.evidence import material
 from synthema_core.intervals import NotMeasured
-from synthema_core.privacy.disclosure import Attack
 from synthema_core.report.document import document
 from synthema_core.report.html import render
 
@@ -69,14 +68,15 @@ def audits(tables):
 
 def attacks(found):
     families = (getattr(found.evidence, name) for name in ("linkability", "inference"))
-    return [a for family in families for a in family if isinstance(a, Attack)]
+    return [attack for family in families for attack in family.attacks]
 
 
 def test_a_copy_is_found_by_every_attack_that_knows_enough(audits):
     found = audits["copy"]
-    for attack in attacks(found):
-        assert attack.main.value > 0.7  # two people may share their quasi-identifiers
-    assert all(a.risk.low > 0 for a in attacks(found) if "quasi" not in a.target)
+    assert all(attack.risk.low > 0 for attack in attacks(found))
+    assert found.evidence.linkability.worst.main.value > 0.9
+    assert found.evidence.inference.worst.main.value == 1.0
+    assert found.evidence.singling_out.worst.risk.low > 0
     assert found.evidence.epsilon.refuted is True
     assert found.evidence.avatars.hidden_rate.value == 0.0
 
@@ -107,7 +107,7 @@ def test_every_attack_says_whom_it_attacked_and_what_chance_would_do(audits):
 
 def test_without_a_holdout_nothing_is_measured_and_nothing_reads_as_zero(audits):
     found = audits["no holdout"].evidence
-    for name in ("membership", "linkability", "inference", "epsilon", "exposure"):
+    for name in ("membership", "singling_out", "linkability", "inference", "epsilon", "exposure"):
         assert "control group" in getattr(found, name).reason
     assert found.classes.train.classes.k == 1
 
@@ -225,12 +225,12 @@ def test_roles_come_from_the_schema(tables):
     marked = schema.with_column("age", role="quasi_identifier").with_column("npm1", role="secret")
     found = sc.audit(train=train, synthetic=fresh, holdout=holdout, schema=marked, seed=0)
     assert found.evidence.roles.quasi_identifiers == ("age",)
-    assert {a.target for a in found.evidence.inference} == {
+    assert {a.target for a in found.evidence.inference.attacks} == {
         "npm1, knowing quasi-identifiers",
         "npm1, knowing everything else",
     }
     bare = sc.audit(train=train, synthetic=fresh, holdout=holdout, schema=schema, seed=0)
-    assert len(bare.evidence.inference) == len(train.columns)
+    assert len(bare.evidence.inference.attacks) == len(train.columns)
     assert "no quasi-identifier was declared" in bare.evidence.classes.reason
 
 
@@ -308,7 +308,9 @@ def test_nothing_about_single_people_is_in_the_json_but_row_numbers(audits):
 def test_every_number_of_the_frame_has_a_source(audits):
     frame = audits["copy"].frame()
     evidence = frame.filter(pl.col("kind") == "evidence")
-    assert {"linkability", "inference", "epsilon", "subgroups"} <= set(evidence["section"])
+    assert {"singling out", "linkability", "inference", "epsilon", "subgroups"} <= set(
+        evidence["section"]
+    )
     assert (frame["source"].str.len_chars() > 0).all()
     measured = evidence.filter(pl.col("value").is_not_null())
     assert measured["low"].null_count() == 0

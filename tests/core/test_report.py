@@ -24,8 +24,8 @@ from synthema_core.fidelity.marginal import ColumnShape, Shapes
 from synthema_core.fidelity.pairwise import PairDifference, Pairs
 from synthema_core.fidelity.survival import SurvivalDistance
 from synthema_core.intervals import EMPTY, Estimate, NotMeasured
+from synthema_core.privacy.attack import Attack, sweep
 from synthema_core.privacy.avatar import AvatarDistances
-from synthema_core.privacy.disclosure import Attack
 from synthema_core.privacy.distance import Distances, Quantiles
 from synthema_core.privacy.epsilon import EmpiricalEpsilon
 from synthema_core.privacy.membership import Membership
@@ -197,8 +197,9 @@ def fake_evidence(*, risk, holdout, membership):
         )
         if holdout
         else why,
-        linkability=(attack("linkability", "halves", risk),) if holdout else why,
-        inference=tuple(attack("inference", f"{c}, knowing all", risk / 2) for c in CLINICAL * 2)
+        singling_out=sweep([attack("singling out", "1 column", risk)]) if holdout else why,
+        linkability=sweep([attack("linkability", "halves", risk)]) if holdout else why,
+        inference=sweep([attack("inference", f"{c}, knowing all", risk / 2) for c in CLINICAL * 2])
         if holdout
         else why,
         epsilon=EmpiricalEpsilon(
