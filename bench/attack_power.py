@@ -3,8 +3,8 @@
 Simulated AML patients. Calibration: a fresh sample in place of the synthetic table, 100
 repetitions; how often each 95 % interval, and the verdict, wrongly sees a leak. Power: some share
 of the training rows copied into an otherwise fresh synthetic table of 770 rows; how often the
-verdict, and the 95 % interval of each attack's rate at 1 %, sees it. Kept in bench/.results/attack_power, so
-an interrupted run goes on where it stopped.
+verdict, and the 95 % interval of each attack's rate at 1 %, sees it. Kept in
+bench/.results/attack_power, so an interrupted run goes on where it stopped.
 
     --run            measure what is absent (else only print what is there)
     --minutes M      start nothing new after M minutes
