@@ -27,7 +27,6 @@ EXTRAS = PROJECT["optional-dependencies"]
 
 LONGEST = 400
 LONG = {  # path from the root -> why it may be longer
-    "kernels/synthema_kernels/_simd.py": "one vocabulary: an operation, a few lines, the next",
     "tests/core/test_report.py": "one audit, rendered once, is asked every question about the page",
     "tests/core/test_schema.py": "a case per kind of column, and a case per sentence of an error",
 }

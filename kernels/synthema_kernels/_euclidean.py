@@ -11,7 +11,8 @@ A sample of the queries is searched the pruned way. It is used for all if that s
 WORTHWHILE of the pairs. Either way finds the same rows: the choice decides the time.
 """
 
-from functools import partial
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numba import get_num_threads
@@ -19,10 +20,11 @@ from numpy.typing import NDArray
 
 from ._euclidean_boxes import BLOCK, Asked, Held, Task
 from ._euclidean_scan import scan
-from ._euclidean_search import PADDING, search
+from ._euclidean_search import search, search_boxes
+from ._euclidean_tile import PADDING
 from ._order import AXES, boxes, directions, ordered, turned
-from ._panels import PANEL, REACH, Frame, Singles, coded, framed
-from ._simd import HAS_VECTORS, HAS_VNNI
+from ._panels import PANEL, Frame, Singles, arranged, coded, fitted, form_of, framed
+from ._simd import HAS_PAIRS, HAS_VECTORS
 from .contract import Neighbors
 from .rows import Rows
 
@@ -39,7 +41,6 @@ LARGE = 2**32  # pairs times columns: below, no pruning pays for its preparation
 WORK_PER_CALL = (
     2.0**38
 )  # pairs times columns, below a second: a compiled call cannot be interrupted
-WIDEST = 1000  # columns whose sums of bytes stay above PADDING
 NO_COUNT, NO_RADIUS = np.empty(0, np.int64), np.empty(0)
 
 
@@ -97,10 +98,9 @@ def _run(
     task = Task(
         weights=weights,
         holed=frame.holed,
-        unit=frame.unit,
-        blur=_blur(frame.columns.size),
+        unit=0.0,
+        blur=0.0,
         grain=0.0,
-        prune=False,
         own=own,
         radius=radii,
         nearest=index,
@@ -108,26 +108,35 @@ def _run(
         counted=within,
         seen=np.zeros(1, np.int64),
     )
-    whole = HAS_VNNI and frame.columns.size <= WIDEST
-    if not whole:
-        task = task._replace(grain=2.0**-22)
-    at_once = partial(_asked, queries.numeric, frame=frame, whole=whole)
-    if work >= LARGE and _promising(queries, pool, frame, task, whole=whole):
-        axes, depth = directions(pool.numeric, frame)
-        held, limits = _held(pool.numeric, frame, axes, depth, whole=whole)
-        share = _trial(queries, held, limits, frame, task, axes, whole=whole)
-        if share < WORTHWHILE:
-            points = turned(queries.numeric, frame, axes)
-            order = ordered(points, depth, BLOCK)
-            asked = at_once(order, points=points, limits=limits)
-            _search(asked, held, task._replace(prune=True), n, max(share, LEAST_SHARE) * m * p)
-            return
-    held, limits = _held(pool.numeric, frame, np.empty((0, 0), np.float32), 0, whole=whole)
-    asked = at_once(np.arange(n), points=np.empty((0, AXES), np.float32), limits=limits)
-    _search(asked, held, task, n, m * p)
+    width = frame.columns.size
+    if work >= LARGE:
+        boxed = fitted(frame, form_of(width, boxed=True))
+        if _promising(queries, pool, boxed, task):
+            axes, depth = directions(pool.numeric, boxed)
+            held, limits = _held(pool.numeric, boxed, axes, depth)
+            share = _trial(queries, held, limits, boxed, task, axes)
+            if share < WORTHWHILE:
+                points = turned(queries.numeric, boxed, axes)
+                order = ordered(points, depth, BLOCK)
+                asked = _asked(queries.numeric, order, boxed, points, limits)
+                effort = max(share, LEAST_SHARE) * m * p
+                _search(search_boxes, asked, held, _fitting(task, boxed), n, effort)
+                return
+    dense = fitted(frame, form_of(width, boxed=False))
+    held, limits = _held(pool.numeric, dense, np.empty((0, 0), np.float32), 0)
+    nowhere = np.empty((0, AXES), np.float32)
+    asked = _asked(queries.numeric, np.arange(n), dense, nowhere, limits)
+    _search(search, asked, held, _fitting(task, dense), n, m * p)
 
 
-def _promising(queries: Rows, pool: Rows, frame: Frame, task: Task, *, whole: bool) -> bool:
+def _fitting(task: Task, frame: Frame) -> Task:
+    """The task in the units of a frame."""
+    return task._replace(
+        unit=frame.unit, blur=_blur(frame), grain=2.0**-22 if frame.form == "floats" else 0.0
+    )
+
+
+def _promising(queries: Rows, pool: Rows, frame: Frame, task: Task) -> bool:
     """Whether boxes rule out anything among a few rows: if not, they do not among many."""
     m = len(pool)
     if m <= 2 * FEW:
@@ -135,9 +144,9 @@ def _promising(queries: Rows, pool: Rows, frame: Frame, task: Task, *, whole: bo
     few = np.ascontiguousarray(pool.numeric[:: m // FEW])
     few.flags.writeable = False  # one type for the compiler
     axes, depth = directions(few, frame)
-    held, limits = _held(few, frame, axes, depth, whole=whole)
+    held, limits = _held(few, frame, axes, depth)
     task = task._replace(own=False)
-    return _trial(queries, held, limits, frame, task, axes, whole=whole) < HOPELESS
+    return _trial(queries, held, limits, frame, task, axes) < HOPELESS
 
 
 def _trial(
@@ -147,8 +156,6 @@ def _trial(
     frame: Frame,
     task: Task,
     axes: Singles,
-    *,
-    whole: bool,
 ) -> float:
     """Share of the pairs that a pruned search scores, by a sample of the queries."""
     n, m, k = len(queries), held.order.size, task.nearest.shape[1]
@@ -157,10 +164,9 @@ def _trial(
     rows = np.arange(n)[:: max(1, n // TRIAL)]
     points = turned(sample, frame, axes)
     order = ordered(points, held.low.shape[1], BLOCK)
-    asked = _asked(sample, order, frame=frame, points=points, limits=limits, whole=whole)
+    asked = _asked(sample, order, frame, points, limits)
     seen = np.zeros(1, np.int64)
-    task = task._replace(
-        prune=True,
+    task = _fitting(task, frame)._replace(
         own=False,
         radius=task.radius[rows] if task.radius.size else task.radius,
         nearest=np.full((rows.size, k), -1, np.int64),
@@ -168,7 +174,7 @@ def _trial(
         counted=np.zeros(rows.size, np.int64),
         seen=seen,
     )
-    _search(asked, held, task, rows.size, m * sample.shape[1])
+    _search(search_boxes, asked, held, task, rows.size, m * sample.shape[1])
     return float(seen[0]) * PANEL / (rows.size * m)
 
 
@@ -177,14 +183,16 @@ def _part(work_per_query: float) -> int:
     return max(1, int(WORK_PER_CALL / work_per_query) // BLOCK) * BLOCK
 
 
-def _search(asked: Asked, held: Held, task: Task, n: int, work_per_query: float) -> None:
+def _search(
+    run: Callable[..., None], asked: Asked, held: Held, task: Task, n: int, work_per_query: float
+) -> None:
     part, threads = _part(work_per_query), get_num_threads()
     for start in range(0, n, part):
-        search(asked, held, task, start, min(start + part, n), np.zeros(1, np.int64), threads)
+        run(asked, held, task, start, min(start + part, n), np.zeros(1, np.int64), threads)
 
 
 def _held(
-    pool: Floats, frame: Frame, axes: Singles, depth: int, *, whole: bool
+    pool: Floats, frame: Frame, axes: Singles, depth: int
 ) -> tuple[Held, tuple[float, float]]:
     """The pool in panels, the length of its longest row, and what rounding moved a row at most."""
     m = len(pool)
@@ -197,9 +205,15 @@ def _held(
         points = turned(pool, frame, axes)
         order = ordered(points, depth, PANEL)
         boxes(points, order, low, high, low16, high16)
-    code = coded(pool, order, frame, PANEL, whole=whole)
-    half = np.full(panels * PANEL, PADDING if whole else -1e30, np.int32 if whole else np.float32)
-    half[:m] = -np.floor(code.norm[:m] / 2) if whole else -code.norm[:m] / 2
+    code = arranged(coded(pool, frame, 1), order) if depth else coded(pool, frame, PANEL)
+    if frame.form == "floats":
+        half: NDArray[Any] = np.full(panels * PANEL, -1e30, np.float32)
+        half[:m] = -code.norm[:m] / 2
+    else:
+        half = np.full(panels * PANEL, PADDING, np.int32)
+        half[:m] = -np.floor(code.norm[:m] / 2)
+        if frame.form == "bytes" and HAS_PAIRS:
+            half[:m] -= (frame.shift * code.total[:m]).astype(np.int32)
     bits = np.packbits(code.pure.reshape(-1, PANEL), axis=1, bitorder="little")
     pure = bits.view(f"i{PANEL // 8}")[:, 0].astype(np.int64)
     held = Held(pool, order, code.cells, half, pure, low, high, low16, high16)
@@ -210,33 +224,28 @@ def _no_boxes(groups: int, depth: int) -> Singles:
     return np.full((groups, depth, 16), np.inf, np.float32)
 
 
-def _blur(width: int) -> float:
+def _blur(frame: Frame) -> float:
     """What float32 may add to a distance along the axes, in steps: a bound, far from reached."""
-    length = REACH * width**0.5
-    return float((width + 8) * 2.0**-23 * length * AXES**0.5)
+    width = frame.columns.size
+    return float((width + 8) * 2.0**-23 * frame.reach * width**0.5 * AXES**0.5)
 
 
 def _asked(
-    queries: Floats,
-    order: Integers,
-    *,
-    frame: Frame,
-    points: Singles,
-    limits: tuple[float, float],
-    whole: bool,
+    queries: Floats, order: Integers, frame: Frame, points: Singles, limits: tuple[float, float]
 ) -> Asked:
     farthest, reach = limits
-    code = coded(queries, order, frame, 1, whole=whole)
+    code = coded(queries, frame, 1)
     length = np.sqrt(code.norm)
     rounding = (frame.columns.size + 4) * 2.0**-23 * (length + farthest) * farthest
+    shifted = frame.form == "bytes" and not HAS_PAIRS
     return Asked(
         queries,
         order,
         code.cells,
         code.norm,
-        128.0 * code.total if whole else np.zeros(order.size),
+        frame.shift * code.total if shifted else np.zeros(order.size),
         code.error + reach,
-        np.ones(order.size) if whole else rounding + 1.0,
+        rounding + 1.0 if frame.form == "floats" else np.ones(order.size),
         code.pure & frame.complete,
         points,
     )

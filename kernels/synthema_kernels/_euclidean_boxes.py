@@ -24,18 +24,18 @@ CHECKED = 8  # axes between two looks at a box bound
 
 
 class Asked(NamedTuple):
-    """Queries in search order.
+    """Queries, and the order in which they are searched.
 
     Attributes:
         rows: (n, p) numbers as given.
-        order: (n,) their row numbers.
+        order: (n,) row numbers in search order.
         cells: Coordinates, `steps` a query.
         norm: Squared length of the coordinates.
-        offset: What the bytes of the pool, which have no sign, add to a score.
+        offset: What bytes of the pool without sign add to a score.
         reach: What rounding moved the query, and at most any pool row.
         slack: What rounding may take from a score.
         pure: The coordinates bound from above, too.
-        points: (rows, AXES) coordinates along the axes of the boxes, by row number.
+        points: (n, AXES) coordinates along the axes of the boxes.
     """
 
     rows: Floats
@@ -56,7 +56,8 @@ class Held(NamedTuple):
         rows: (m, p) numbers as given.
         order: (m,) row numbers in panel order.
         cells: Coordinates [panel, step, lane].
-        half: Minus half the squared length, in the type of a score.
+        half: Minus half the squared length, in the type of a score, and minus what bytes of the
+            queries without sign add to it.
         pure: A bit each row of a panel.
         low: Boxes of panels (groups of 16, axes, 16).
         high: Their other ends.
@@ -84,7 +85,6 @@ class Task(NamedTuple):
         unit: Distance of one step of a coordinate.
         blur: What rounding may add to a box bound, in steps.
         grain: Relative rounding of a limit.
-        prune: Skip what the boxes rule out.
         own: Leave out the pool row with the number of the query.
         radius: (n,) count what is as close; empty: find neighbors.
         nearest: (n, k) neighbors.
@@ -98,7 +98,6 @@ class Task(NamedTuple):
     unit: float
     blur: float
     grain: float
-    prune: bool
     own: bool
     radius: Floats
     nearest: Integers
@@ -110,6 +109,7 @@ class Task(NamedTuple):
 class Desk(NamedTuple):
     """One thread's notes on one block of queries."""
 
+    cells: NDArray[Any]
     limit: NDArray[Any]
     near: Singles
     scores: NDArray[Any]

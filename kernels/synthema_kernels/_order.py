@@ -7,7 +7,18 @@ from numba import prange
 from numpy.typing import NDArray
 
 from ._jit import device, kernel
-from ._panels import PANEL, Floats, Frame, Integers, Singles, _clipped, chosen, sampled
+from ._panels import (
+    PANEL,
+    Floats,
+    Frame,
+    Integers,
+    Ranges,
+    Singles,
+    _clipped,
+    chosen,
+    ranges_of,
+    sampled,
+)
 from ._simd import (
     add,
     converted,
@@ -54,15 +65,15 @@ def directions(pool: Floats, frame: Frame) -> tuple[Singles, int]:
 def turned(rows: Floats, frame: Frame, axes: Singles) -> Singles:
     """Coordinates of rows along the directions."""
     out = np.empty((len(rows), AXES), np.float32)
-    _turn(chosen(rows, frame), frame, axes, out)
+    _turn(chosen(rows, frame), ranges_of(frame), axes, out)
     return out
 
 
 @kernel
-def _turn(rows: Floats, frame: Frame, axes: Singles, out: Singles) -> None:
+def _turn(rows: Floats, ranges: Ranges, axes: Singles, out: Singles) -> None:
     width = axes.shape[0]
     whole = width - width % 8
-    low, high, middle, scale, hole = frame.low, frame.high, frame.middle, frame.scale, frame.hole
+    low, high, middle, scale, hole = ranges
     chunk = 64
     for part in prange((rows.shape[0] + chunk - 1) // chunk):
         line = np.empty(width, np.float32)

@@ -3,23 +3,31 @@
 The filter works on other coordinates than the definition, chosen so that no two rows are farther
 apart in them than they are: every column is clipped to a range that holds almost all of the pool
 (clipping brings rows closer, never apart), multiplied by the root of its weight, and divided by one
-unit for all columns, such that they lie in [-127, 127]. In a column with missing values the range
-reaches at most 1 to either side of the coordinate of a missing value: no farther than the
-definition says. What rounding adds is recorded for each row, and goes into every bound.
+unit for all columns. In a column with missing values the range reaches at most 1 to either side of
+the coordinate of a missing value: no farther than the definition says. Coordinates come in three
+*forms*, and the unit is as fine as the form allows. What rounding adds is recorded for each row,
+and goes into every bound.
+
+- bytes: the least work for a row, and the coarsest bound;
+- words of 16 bits: twice the work, and hardly a row passes that is not nearer;
+- floats: any processor, any number of columns.
 
 A *panel* is PANEL rows, one a vector lane. `_order` sorts rows so that a panel is a small box.
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from ._dots import RUN
 from ._jit import inlined, kernel
 from ._simd import (
-    HAS_AVX512,
+    HAS_AVX2,
+    HAS_PAIRS,
+    HAS_VNNI,
     add,
     bits_eq,
     converted,
@@ -40,9 +48,16 @@ from ._simd import (
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Integers = NDArray[np.int64]
+Ranges = tuple[Floats, Floats, Floats, Floats, Floats]
+Form = Literal["bytes", "words", "floats"]
 
-PANEL = 64 if HAS_AVX512 else 16  # lanes: four sums of so many fit the registers
-REACH = 127.0  # of a coordinate: int8
+PANEL = 64 if HAS_VNNI else 32 if HAS_AVX2 else 16  # rows
+LANES = 64 if HAS_VNNI else 16  # of them at once: four sums of so many fit the registers
+LARGEST_PAIR = 32767.0  # sum of RUN pairs of products: int16
+REACH = 127.0  # of a coordinate at most: int8
+WORDS_REACH = 30_000.0  # int16
+LARGEST_SUM = 1.2e9  # of squares of words: half as much more fits int32, and lies within LOWEST
+WIDEST = 1000  # columns whose sums stay above PADDING
 SAMPLE = 1024  # rows that choose the ranges and the directions
 CLIPPED = 0.001  # share of the pool beyond either end of a range
 NARROWEST = 1e-150  # of a range: its square is a number
@@ -56,26 +71,34 @@ class Frame(NamedTuple):
         low: (c,) smaller numbers count as this one.
         high: (c,) larger numbers count as this one.
         middle: (c,) the number at coordinate 0.
-        scale: (c,) coordinates per unit of the column.
+        root: (c,) distance per unit of the column.
         hole: (c,) the number that stands for a missing one.
-        unit: Distance of one step of a coordinate.
         holed: Some number is missing.
         complete: Every column of positive weight takes part.
+        form: Of the coordinates.
+        unit: Distance of one step of a coordinate.
+        scale: (c,) steps per unit of the column.
+        reach: Largest coordinate.
+        shift: What makes a byte one without sign.
     """
 
     columns: Integers
     low: Floats
     high: Floats
     middle: Floats
-    scale: Floats
+    root: Floats
     hole: Floats
-    unit: float
     holed: bool
     complete: bool
+    form: Form
+    unit: float
+    scale: Floats
+    reach: float
+    shift: int
 
 
 class Coded(NamedTuple):
-    """Rows as coordinates, in the order in which they were asked for.
+    """Rows as coordinates.
 
     Attributes:
         cells: Coordinates; [panel, step, lane] of one int32 (four bytes) or one float32.
@@ -122,33 +145,114 @@ def framed(queries: Floats, pool: Floats, weights: Floats) -> Frame:
     )
     chosen = [x[columns] for x in (low, high, middle, root, hole)]
     low, high, middle, root, hole = chosen
-    complete = columns.size == np.count_nonzero(weights)
-    unit = float(((high - low) * root).max(initial=0.0)) / (2 * REACH)
-    scale = root / unit if columns.size else root
-    return Frame(columns, low, high, middle, scale, hole, unit, bool(holed.any()), complete)
+    return Frame(
+        columns,
+        low,
+        high,
+        middle,
+        root,
+        hole,
+        holed=bool(holed.any()),
+        complete=columns.size == np.count_nonzero(weights),
+        form="floats",
+        unit=1.0,
+        scale=root,
+        reach=0.0,
+        shift=0,
+    )
 
 
-def coded(rows: Floats, order: Integers, frame: Frame, lanes: int, *, whole: bool) -> Coded:
-    """Rows in the given order as coordinates, `lanes` rows a panel.
+def form_of(width: int, *, boxed: bool) -> Form:
+    """The best form for so many columns, for a search with boxes or without."""
+    if not (HAS_VNNI or HAS_PAIRS) or width > WIDEST:
+        return "floats"
+    return "words" if boxed and HAS_PAIRS else "bytes"
+
+
+def fitted(frame: Frame, form: Form) -> Frame:
+    """The frame with the finest unit in which coordinates fit their form."""
+    reach = (frame.high - frame.low) / 2 * frame.root
+    farthest = float(reach.max(initial=0.0))
+    most, shift = REACH, 128
+    if form == "words":
+        most = min(WORDS_REACH, math.floor((LARGEST_SUM / reach.size) ** 0.5) - 1.0)
+    unit = farthest / most
+    if form == "bytes" and HAS_PAIRS:
+        unit, shift = _unit_of_pairs(reach, unit)
+    return frame._replace(
+        form=form, unit=unit, scale=frame.root / unit, reach=farthest / unit, shift=shift
+    )
+
+
+def _unit_of_pairs(reach: Floats, unit: float) -> tuple[float, int]:
+    """The finest unit from `unit` on for which sums of RUN pairs fit; and the shift of a byte."""
+    # Columns 0, 1, 4, 5, 8, ... of a run meet in one int16; so do 2, 3, 6, 7, 10, ...
+    padded = np.zeros(-(-reach.size // (4 * RUN)) * 4 * RUN)
+    padded[: reach.size] = reach
+    met = padded.reshape(-1, RUN, 2, 2).swapaxes(1, 2).reshape(-1, 2 * RUN)
+    unit = max(unit, float((met * (met + reach.max())).sum(axis=1).max() / LARGEST_PAIR) ** 0.5)
+    while True:
+        farthest = met / unit + 0.5  # rounded
+        shift = int(farthest.max()) + 1
+        sums = (farthest * (farthest + shift) * (met > 0)).sum(axis=1)
+        if sums.max() <= LARGEST_PAIR and shift <= 128:
+            return unit, shift
+        unit *= 1.005
+
+
+def ranges_of(frame: Frame) -> Ranges:
+    """What compiled code has to know of a frame."""
+    return frame.low, frame.high, frame.middle, frame.scale, frame.hole
+
+
+def coded(rows: Floats, frame: Frame, lanes: int) -> Coded:
+    """Rows in their order as coordinates of the frame's form, `lanes` rows a panel.
 
     Args:
         rows: Numbers of the table.
-        order: Which rows, and where.
         frame: Of the search.
-        lanes: Rows a panel; 1 for queries.
-        whole: Coordinates are bytes (of the pool without sign, 128 more), not float32.
+        lanes: Rows a panel; 1 for queries. Bytes of one side have no sign: of the pool, or of the
+            queries where HAS_PAIRS.
     """
-    group = 4 if whole else 1
-    panels = -(-order.size // lanes)
+    group = {"bytes": 4, "words": 2, "floats": 1}[frame.form]
+    panels = -(-len(rows) // lanes)
     steps = -(-frame.columns.size // group)
+    whole = frame.form != "floats"
     cells: NDArray[Any] = np.zeros(panels * steps * lanes, np.int32 if whole else np.float32)
     size = panels * lanes
     norm, sums, error = np.zeros(size), np.zeros(size), np.zeros(size)
     pure = np.zeros(size, np.bool_)
-    code = _code_bytes if whole else _code_floats
-    offset = 128 if lanes > 1 else 0
-    code(chosen(rows, frame), order, frame, lanes, offset, cells, norm, sums, error, pure)
-    return Coded(cells, norm, sums, error, pure)
+    rest = lanes, cells, norm, sums, error, pure
+    ranges = ranges_of(frame)
+    if whole:
+        unsigned = frame.form == "bytes" and (lanes > 1) != HAS_PAIRS
+        shift = frame.shift if unsigned else 0
+        _code_integers(chosen(rows, frame), ranges, shift, frame.form == "words", *rest)
+    else:
+        _code_floats(chosen(rows, frame), ranges, *rest)
+    return Coded(cells.view(np.uint32) if frame.form == "words" else cells, norm, sums, error, pure)
+
+
+def arranged(code: Coded, order: Integers) -> Coded:
+    """Rows that were coded one a panel, in another order and PANEL a panel."""
+    size = -(-order.size // PANEL) * PANEL
+    cells = np.zeros(code.cells.size // order.size * size, code.cells.dtype)
+    _arrange(code.cells.view(np.int32), order, cells.view(np.int32))
+    there = np.full(size, order.size)
+    there[: order.size] = order
+    norm, sums, error = (np.append(x, 0.0)[there] for x in (code.norm, code.total, code.error))
+    return Coded(cells, norm, sums, error, np.append(code.pure, False)[there])
+
+
+@kernel
+def _arrange(codes: NDArray[np.int32], order: Integers, cells: NDArray[np.int32]) -> None:
+    steps = codes.size // order.size
+    for panel in prange((order.size + PANEL - 1) // PANEL):
+        first = panel * PANEL
+        for lane in range(min(PANEL, order.size - first)):
+            at = order[first + lane] * steps
+            for k in range(steps):
+                cells[first * steps + k * PANEL + lane] = codes[at + k]
 
 
 def chosen(rows: Floats, frame: Frame) -> Floats:
@@ -161,12 +265,12 @@ def chosen(rows: Floats, frame: Frame) -> Floats:
 
 
 @kernel
-def _code_bytes(
+def _code_integers(
     rows: Floats,
-    order: Integers,
-    frame: Frame,
+    ranges: Ranges,
+    shift: int,
+    wide: bool,  # noqa: FBT001  (compiled)
     lanes: int,
-    offset: int,
     cells: NDArray[np.int32],
     norms: Floats,
     sums: Floats,
@@ -174,20 +278,21 @@ def _code_bytes(
     pures: NDArray[np.bool_],
 ) -> None:
     width = rows.shape[1]
-    whole, steps = width - width % 8, (width + 3) // 4
-    low, high, middle, scale, hole = frame.low, frame.high, frame.middle, frame.scale, frame.hole
+    group = 2 if wide else 4
+    whole, steps = width - width % 8, (width + group - 1) // group
+    low, high, middle, scale, hole = ranges
     batch = max(1, 64 // lanes)
-    panels = (order.size + lanes - 1) // lanes
+    n = rows.shape[0]
+    panels = (n + lanes - 1) // lanes
     for part in prange((panels + batch - 1) // batch):
         line = np.zeros(steps + 1, np.int32)
-        octets = line.view(np.uint8)
+        octets, shorts = line.view(np.uint8), line.view(np.int16)
         for panel in range(part * batch, min((part + 1) * batch, panels)):
-            for lane in range(min(lanes, order.size - panel * lanes)):
-                row = panel * lanes + lane
-                i = order[row]
+            for lane in range(min(lanes, n - panel * lanes)):
+                i = panel * lanes + lane
                 norm, away, error = splat(0.0, 8), splat(0.0, 8), splat(0.0, 8)
                 moved = np.int64(0)
-                shift = splat(np.float64(offset), 8)
+                more = splat(np.float64(shift), 8)
                 for c in range(0, whole, 8):
                     x = load(rows, i * width + c, 8)
                     near = _clipped(x, low, high, hole, c)
@@ -198,8 +303,10 @@ def _code_bytes(
                     away = add(away, r)
                     gap = subtract(z, r)
                     error = multiply_add(gap, gap, error)
-                    if offset:
-                        packed = reinterpret(converted(add(r, shift), "uint8"), "int32")
+                    if wide:
+                        store(line, c // 2, reinterpret(converted(r, "int16"), "int32"))
+                    elif shift:
+                        packed = reinterpret(converted(add(r, more), "uint8"), "int32")
                         store(line, c // 4, packed)
                     else:
                         packed = reinterpret(converted(r, "int8"), "int32")
@@ -217,9 +324,12 @@ def _code_bytes(
                     norm1 += r1 * r1
                     away1 += r1
                     error1 += (z1 - r1) * (z1 - r1)
-                    octets[c] = np.int64(r1) + offset
-                norms[row], sums[row], pures[row] = norm1, away1, pure
-                errors[row] = math.sqrt(error1) * (1.0 + 1e-9) + 1e-11 * width
+                    if wide:
+                        shorts[c] = np.int64(r1)
+                    else:
+                        octets[c] = np.int64(r1) + shift
+                norms[i], sums[i], pures[i] = norm1, away1, pure
+                errors[i] = math.sqrt(error1) * (1.0 + 1e-9) + 1e-10 * width
                 for k in range(steps):
                     cells[(panel * steps + k) * lanes + lane] = line[k]
 
@@ -227,10 +337,8 @@ def _code_bytes(
 @kernel
 def _code_floats(
     rows: Floats,
-    order: Integers,
-    frame: Frame,
+    ranges: Ranges,
     lanes: int,
-    offset: int,
     cells: Singles,
     norms: Floats,
     sums: Floats,
@@ -238,13 +346,14 @@ def _code_floats(
     pures: NDArray[np.bool_],
 ) -> None:
     width = rows.shape[1]
-    low, high, middle, scale, hole = frame.low, frame.high, frame.middle, frame.scale, frame.hole
-    for panel in prange((order.size + lanes - 1) // lanes):
-        for lane in range(min(lanes, order.size - panel * lanes)):
+    low, high, middle, scale, hole = ranges
+    n = rows.shape[0]
+    for panel in prange((n + lanes - 1) // lanes):
+        for lane in range(min(lanes, n - panel * lanes)):
             row = panel * lanes + lane
             norm, away, error, pure = 0.0, 0.0, 0.0, True
             for c in range(width):
-                x = rows[order[row], c]
+                x = rows[row, c]
                 if math.isnan(x):
                     x, pure = hole[c], False
                 near = min(max(x, low[c]), high[c])
@@ -257,7 +366,7 @@ def _code_floats(
                 away += r
                 error += (z - r) * (z - r)
             norms[row], sums[row], pures[row] = norm, away, pure
-            errors[row] = math.sqrt(error) * (1.0 + 1e-9) + 1e-11 * width
+            errors[row] = math.sqrt(error) * (1.0 + 1e-9) + 1e-10 * width
 
 
 @inlined

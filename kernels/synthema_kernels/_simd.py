@@ -3,7 +3,8 @@
 A `Vector` is a value of a compiled function, like a number: `load` makes one from consecutive
 elements of an array, `add`, `minimum` or `multiply_add` work on all lanes at once. LLVM splits a
 vector that is wider than the registers of the CPU, so the same source runs with AVX-512, AVX2 or
-NEON; only `dot_bytes` and `sum_of_differences` name an instruction and need the CPU to have it.
+NEON; only `sum_of_differences`, and what `_dots` does with integers, name an instruction and need
+the CPU to have it.
 
     total = splat(np.float32(0), 64)
     for c in range(columns):
@@ -19,7 +20,7 @@ a change here, clear the cache (see `_jit`).
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import config, types
 from numba.core import cgutils
 from numba.core.codegen import get_host_cpu_features
@@ -45,7 +46,7 @@ HAS_VECTORS = not config.DISABLE_JIT
 HAS_AVX2 = HAS_VECTORS and "avx2" in _FEATURES
 HAS_AVX512 = HAS_VECTORS and _FEATURES >= {"avx512f", "avx512bw", "avx512vl", "avx512dq"}
 HAS_VNNI = HAS_AVX512 and "avx512vnni" in _FEATURES
-_DOT_TAKES_BYTES = binding.llvm_version_info[0] >= 22  # before, the operands were int32 vectors
+HAS_PAIRS = HAS_AVX2 and not HAS_VNNI  # sums of products of bytes go through int16
 
 
 class Vector(types.Type):  # type: ignore[misc]
@@ -152,6 +153,18 @@ def splat(_: Any, number: Any, lanes: Any) -> Any:
     return vector(number, lanes), lambda context, builder, signature, args: _spread(
         builder, args[0], vector
     )
+
+
+@_operation
+def spread(_: Any, array: Any, at: Any, lanes: Any) -> Any:
+    """Element `at` of a contiguous array, 0 or more, in all of `lanes` (a constant)."""
+    vector = Vector(array.dtype.name, lanes.literal_value)
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        first = context.make_array(array)(context, builder, args[0]).data
+        return _spread(builder, builder.load(builder.gep(first, [args[1]])), vector)
+
+    return vector(array, types.intp, lanes), emit
 
 
 @_operation
@@ -330,46 +343,6 @@ def half(_: Any, vector: Any, which: Any) -> Any:
     return result(vector, which), lambda context, builder, signature, args: _lanes(
         builder, args[0], first, result.lanes
     )
-
-
-def _bytes(sums: Any, unsigned: Any, signed: Any) -> Any:
-    if sums.element != "int32" or not sums.bits == unsigned.bits == signed.bits:
-        return None
-    wide = ir.VectorType(ir.IntType(32), 16)
-    operand = ir.VectorType(ir.IntType(8), 64) if _DOT_TAKES_BYTES else wide
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        lanes = [builder.bitcast(value, sums.llvm) for value in args]
-        parts = []
-        for first in range(0, sums.lanes, 16):
-            base, left, right = (_lanes(builder, value, first, 16) for value in lanes)
-            left, right = (builder.bitcast(value, operand) for value in (left, right))
-            name = "llvm.x86.avx512.vpdpbusd.512"
-            parts.append(_call(builder, name, wide, base, left, right))
-        return _joined(builder, parts)
-
-    return sums(sums, unsigned, signed), emit
-
-
-@_operation
-def dot_bytes(_: Any, sums: Any, unsigned: Any, signed: Any) -> Any:
-    """Add to each int32 lane four products, of bytes without sign by bytes with one (VNNI).
-
-    The bytes of lane i are those at the same place in `unsigned` and `signed`, vectors of the same
-    size in bits as `sums`, of any element type. Lanes in multiples of 16.
-    """
-    return _bytes(sums, unsigned, signed)
-
-
-@_operation
-def dot_step(_: Any, sums: Any, unsigned: Any, signed: Any) -> Any:
-    """`dot_bytes` of int32 lanes, or `multiply_add` of float lanes: one source for both."""
-    if sums.kind == "f":
-        name = f"llvm.fmuladd.v{sums.lanes}f{sums.bits // sums.lanes}"
-        return sums(sums, sums, sums), lambda context, builder, signature, args: _call(
-            builder, name, sums.llvm, args[1], args[2], args[0]
-        )
-    return _bytes(sums, unsigned, signed)
 
 
 @_operation

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from .. import tables
 from ..columns import Protection
+from ..contradictions import require_consistent
 from ..encoding import Encoder
 from ..errors import MissingExtra, SynthemaError, TableError
 from .conditions import Wanted
@@ -152,6 +153,7 @@ class FlowGenerator(Streaming):
                 f"train: expected at least {MIN_ROWS} rows, got {frame.height}. A density of so "
                 "few patients would be their copy; use more rows."
             )
+        require_consistent(schema.all_rules, categories=schema.categories)
         encoder = Encoder.fit(frame, schema, protection=self.protection)
         layout = layout_of(encoder)
         structure = structure_of(encoder, frame.height)
@@ -236,8 +238,11 @@ class FlowGenerator(Streaming):
         model = self.model
         if n < 0:
             raise SynthemaError(f"n: expected a number of rows from 0, got {n}.")
-        wanted = Wanted.of(where or {}, model.encoder.schema)
-        drawer, encoder = Drawer.of(model, seed), model.encoder
+        encoder = model.encoder
+        schema = encoder.schema
+        wanted = Wanted.of(where or {}, schema)
+        require_consistent(schema.all_rules, categories=schema.categories, given=wanted.conditions)
+        drawer = Drawer.of(model, seed)
         allowed = allowed_where(encoder, wanted) if wanted.conditions else None
         rng = np.random.default_rng(seed)
 
@@ -255,7 +260,7 @@ class FlowGenerator(Streaming):
             drawn = drawer.draw(turn, CHUNK)
             return encoder.table(_flat(drawn.codes), _flat(drawn.z))
 
-        return Stream(draw, model.encoder.schema.all_rules, wanted)
+        return Stream(draw, schema.all_rules, wanted)
 
     def impute(self, table: object, *, seed: int) -> pl.DataFrame:
         """The table with its missing cells filled, each row from the model given what it holds.

@@ -257,6 +257,14 @@ def some(rows: Rows, at: NDArray[np.int64]) -> Rows:
     return Rows(numeric=rows.numeric[at], codes=rows.codes[at])
 
 
+def joined(first: Rows, second: Rows) -> Rows:
+    """The rows of both, one below the other: one search serves both sides of an attack."""
+    return Rows(
+        numeric=np.vstack([first.numeric, second.numeric]),
+        codes=np.vstack([first.codes, second.codes]),
+    )
+
+
 def column(rows: Rows, at: int) -> Column:
     """One column, numeric columns first."""
     p = rows.numeric.shape[1]

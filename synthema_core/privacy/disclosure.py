@@ -15,7 +15,7 @@ from synthema_kernels import Rows, nearest, nearest_groups
 
 from .attack import SOURCE as SOURCE
 from .attack import Attack as Attack
-from .attack import Column, Columns, Side, attack, column, drawn, missing, some, sweep
+from .attack import Column, Columns, Side, attack, column, drawn, joined, missing, some, sweep
 from .attack import Sweep as Sweep
 from .attack import risk as risk
 from .model import predicted
@@ -62,8 +62,8 @@ def linkability(
     rng = np.random.default_rng(seed)
     at = [drawn(len(real), n_attacks, rng) for real in (train, holdout)]
     ours, theirs = (some(real, rows) for real, rows in zip((train, holdout), at, strict=True))
-    links = [_closest(real, synthetic, (first, second), k, rng) for real in (ours, theirs)]
-    met = [(a[:, :, None] == b[:, None, :]).any(axis=(1, 2)) for a, b in links]
+    one, other = closest(joined(ours, theirs), synthetic, (first, second), k, rng)
+    met = np.split((one[:, :, None] == other[:, None, :]).any(axis=(1, 2)), [len(ours)])
     main, control = (
         Side(hit=hit, at=rows, n=len(real))
         for hit, rows, real in zip(met, at, (train, holdout), strict=True)
@@ -191,11 +191,12 @@ def inference(
             for secret, group in zip(secrets, groups, strict=True)
         ]
     else:
-        found = [[one.index for one in nearest_groups(r, pool, groups, k=k)] for r in both]
-        guesses = [
-            [_voted(column(pool, secret)[side[i]]) for side in found]
-            for i, secret in enumerate(secrets)
+        found = nearest_groups(joined(*both), pool, groups, k=k)
+        votes = [
+            _voted(column(pool, secret)[one.index])
+            for secret, one in zip(secrets, found, strict=True)
         ]
+        guesses = [[vote[: len(both[0])], vote[len(both[0]) :]] for vote in votes]
     attacks = []
     for secret, name, guess in zip(secrets, names, guesses, strict=True):
         truths = [column(real, secret) for real in both]
@@ -300,10 +301,12 @@ def blind(guesses: Column, truth: Column, tolerance: float) -> float:
     return float(np.where(levels[at] == truth, count[at], 0).mean() / len(guesses))
 
 
-def _closest(
+def closest(
     real: Rows, synthetic: Rows, groups: Sequence[Columns], k: int, rng: np.random.Generator
 ) -> list[NDArray[np.int64]]:
-    """For each group the k closest synthetic rows (n, k), ties at random."""
+    """For each group the k closest synthetic rows (n, k), ties at random; none is fine."""
+    if len(real) == 0:
+        return [np.empty((0, k), np.int64) for _ in groups]
     found = []
     for group in groups:
         order = rng.permutation(len(synthetic))

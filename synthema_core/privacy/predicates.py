@@ -92,14 +92,16 @@ def of_records(
     table: Ints,
     top: Ints,
     is_number: NDArray[np.bool_],
+    middle: NDArray[np.float64],
     columns: NDArray[np.int64],
     width: int,
     m: int,
     rng: np.random.Generator,
 ) -> Predicates:
     """What random records suggest, each by `width` random columns, outward from the medians."""
-    which, values = _drawn(table, columns, width, m, rng)
-    middle = np.array([_median(table[:, j]) if n else 0.0 for j, n in enumerate(is_number)])
+    record = rng.integers(0, len(table), m)
+    which = _columns(columns, width, m, rng)
+    values = table[record[:, None], which]
     number = is_number[which] & (values >= 0)
     above = values > middle[which]
     low = np.where(number & ~above, 0, values)
@@ -157,12 +159,13 @@ def isolating(
         tried = of_one_column(table, top, is_number, columns)
         found = tried[np.flatnonzero(tried.on(ready, enough=2).count == 1)]
         return found[rng.permutation(len(found))[:wanted]]
+    middle = np.array([_median(table[:, j]) if n else 0.0 for j, n in enumerate(is_number)])
     parts = [Predicates(*(np.empty((0, width), np.int32) for _ in range(3)))]
     seen = np.empty(0, np.uint64)
     left, batch = attempts, min(BATCH, 2 * wanted)
     while left > 0 and len(seen) < wanted:
         m = min(batch, left)
-        tried = of_records(table, top, is_number, columns, width, m, rng)
+        tried = of_records(table, top, is_number, middle, columns, width, m, rng)
         left, batch = left - m, BATCH
         one = tried[np.flatnonzero(tried.on(ready, enough=2).count == 1)]
         keys = _keys(np.hstack([one.columns, one.low, one.high]))
@@ -180,22 +183,18 @@ def isolating(
     )
 
 
-def _drawn(
-    table: Ints, columns: NDArray[np.int64], width: int, m: int, rng: np.random.Generator
-) -> tuple[Ints, Ints]:
-    record = rng.integers(0, len(table), m)
-    which = _columns(columns, width, m, rng)
-    return which, table[record[:, None], which]
-
-
 def _columns(columns: NDArray[np.int64], width: int, m: int, rng: np.random.Generator) -> Ints:
     """(m, width) different columns a row, ascending."""
-    if width**2 > len(columns):  # so many that draws with repetition would rarely do
-        place = np.argsort(rng.random((m, len(columns))), axis=1)[:, :width]
+    d = len(columns)
+    if width**2 > d:
+        place = np.argsort(rng.random((m, d)), axis=1)[:, :width]
         return np.sort(columns[place], axis=1).astype(np.int32)
-    place = np.sort(rng.integers(0, len(columns), (m, width)), axis=1)
-    while (twice := (np.diff(place, axis=1) == 0).any(axis=1)).any():
-        place[twice] = np.sort(rng.integers(0, len(columns), (int(twice.sum()), width)), axis=1)
+    place = np.empty((m, 0), np.int64)
+    for t in range(width):  # one of those not taken yet: step over those taken, from the lowest
+        new = rng.integers(0, d - t, m)
+        for taken in place.T:
+            new += new >= taken
+        place = np.sort(np.column_stack([place, new]), axis=1)
     return columns[place].astype(np.int32)  # `columns` ascend
 
 

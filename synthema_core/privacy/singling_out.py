@@ -6,6 +6,7 @@ on the holdout: extremes are rare everywhere.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from synthema_kernels import Matches, Ranked, Rows
 from ..intervals import EMPTY, Estimate, wilson
 from .attack import SOURCE as RISK
 from .attack import Attack, Columns, detectable, risk
-from .predicates import RankedTables, at_random, distinct, isolating
+from .predicates import Predicates, RankedTables, at_random, distinct, isolating
 
 SOURCE = RISK + (
     " Predicates as there, section 4.2, and Cohen & Nissim (2020), PNAS 117, 8344-8352. A larger "
@@ -60,29 +61,80 @@ def singling_out(
         holdout, at its own size. All are empty if no predicate was found.
     """
     ranked = RankedTables.of(train, holdout, synthetic)
+    streams = np.random.SeedSequence(seed).spawn(len(widths))
+    return tuple(
+        singled_out(
+            ranked,
+            width=width,
+            n_attacks=n_attacks,
+            attempts=attempts,
+            columns=columns,
+            rng=np.random.default_rng(stream),
+        ).attack
+        for width, stream in zip(widths, streams, strict=True)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SingledOut:
+    """An attack with its predicates, for whoever may see values of the synthetic table.
+
+    Attributes:
+        attack: What it found.
+        predicates: All m tried on people.
+        isolated: (m,) those that isolate a member.
+        blind: Random ones.
+        isolated_blind: Those of them that isolate a member.
+        trials: Effective numbers of predicates behind `main` and `control`.
+    """
+
+    attack: Attack
+    predicates: Predicates
+    isolated: NDArray[np.bool_]
+    blind: Predicates
+    isolated_blind: NDArray[np.bool_]
+    trials: tuple[float, float]
+
+
+def singled_out(
+    ranked: RankedTables,
+    *,
+    width: int,
+    n_attacks: int,
+    attempts: int | None,
+    columns: Columns | None,
+    rng: np.random.Generator,
+) -> SingledOut:
+    """One attack of `singling_out` on train, holdout and synthetic, ranked in this order."""
     ours, theirs, pool = ranked.tables
-    pool = distinct(pool)
-    members, controls = Ranked.of(ours), Ranked.of(theirs)
+    members, controls, pool = Ranked.of(ours), Ranked.of(theirs), distinct(pool)
+    n, h = len(ours), len(theirs)
     usable = np.flatnonzero(np.ones(len(ranked.top), np.bool_) if columns is None else columns)
-    attacks = []
-    for width, stream in zip(widths, np.random.SeedSequence(seed).spawn(len(widths)), strict=True):
-        rng = np.random.default_rng(stream)
-        width = min(width, len(usable))
-        about = (pool, ranked.top, ranked.is_number, usable, width)
-        found = isolating(*about, wanted=n_attacks, attempts=attempts or 50 * n_attacks, rng=rng)
-        inside, outside = found.on(members), found.on(controls)
-        # Under the null both sides depend alike; the side that shows it more speaks for both.
-        effect = max(
-            dependence(inside, len(ours)),
-            dependence(outside, len(theirs)),
-            crowding(inside, outside, len(theirs)) if len(theirs) < len(ours) else 1.0,
-        )
-        main = float((inside.count == 1).sum()), len(found) / effect
-        control = _control(inside, outside, len(ours), len(theirs), effect)
-        blind = at_random(*about, n_attacks, rng).on(members, enough=2).count == 1
-        who = [_isolated(side, len(table)) for side, table in ((inside, ours), (outside, theirs))]
-        attacks.append(_attack(width, len(found), main, control, float(blind.mean()), *who))
-    return tuple(attacks)
+    width = min(width, len(usable))
+    about = (pool, ranked.top, ranked.is_number, usable, width)
+    tries = 50 * n_attacks if attempts is None else attempts
+    found = isolating(*about, wanted=n_attacks, attempts=tries, rng=rng)
+    inside, outside = found.on(members), found.on(controls)
+    # Under the null both sides depend alike; the side that shows it more speaks for both.
+    effect = max(
+        dependence(inside, n),
+        dependence(outside, h),
+        crowding(inside, outside, h) if h < n else 1.0,
+    )
+    shared = in_common(inside.count) if h < n else 1.0
+    main = float((inside.count == 1).sum()), len(found) / effect / shared
+    control = _control(inside, outside, n, h, effect)
+    blind = at_random(*about, n_attacks, rng)
+    alone = blind.on(members, enough=2).count == 1
+    who = [_isolated(side, rows) for side, rows in ((inside, n), (outside, h))]
+    return SingledOut(
+        attack=_attack(width, len(found), main, control, float(alone.mean()), *who),
+        predicates=found,
+        isolated=inside.count == 1,
+        blind=blind,
+        isolated_blind=alone,
+        trials=(main[1], control[1]),
+    )
 
 
 def _attack(
@@ -158,6 +210,20 @@ def in_place_of_members(inside: Matches, outside: Matches, *, n: int, h: int) ->
     """
     free = (inside.count == 0) + (inside.count == 1) / n
     return min(float((outside.count * free).mean()) * n / h, 1.0)
+
+
+def in_common(counts: NDArray[np.int64]) -> float:
+    """By how much main and a smaller control vary together, as variance of main.
+
+    Where by chance few predicates isolate a member, more are free to isolate somebody in place of
+    one. Of predicates with Poisson counts, the variance of the difference is that of main, plus
+    twice the number met by two, plus that of drawing the control.
+
+    Returns:
+        At least 1.
+    """
+    single, double = int((counts == 1).sum()), int((counts == 2).sum())
+    return 1 + 2 * double / max(single, 1)
 
 
 def crowding(inside: Matches, outside: Matches, h: int) -> float:

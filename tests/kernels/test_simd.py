@@ -24,8 +24,6 @@ from synthema_kernels._simd import (
     bits_ne,
     converted,
     count_bits,
-    dot_bytes,
-    dot_step,
     half,
     highest,
     known,
@@ -37,9 +35,9 @@ from synthema_kernels._simd import (
     multiply,
     multiply_add,
     peaks,
-    reinterpret,
     rounded,
     splat,
+    spread,
     store,
     subtract,
     sum_of_differences,
@@ -75,13 +73,15 @@ def test_arithmetic(kind):
         store(out, 48, minimum(x, y))
         store(out, 64, maximum(x, y))
         store(out, 80, splat(a[3], 16))
+        store(out, 96, spread(a, 4, 16))
         return total(x), lowest(x), highest(x)
 
     a, b = numbers(kind, 17), numbers(kind, 17, seed=1)
-    out = np.empty(96, kind)
+    out = np.empty(112, kind)
     got = run(a, b, out)
     x, y = a[1:], b[1:]
-    want = [x + y, x - y, x * y, np.minimum(x, y), np.maximum(x, y), np.full(16, a[3])]
+    want = [x + y, x - y, x * y, np.minimum(x, y), np.maximum(x, y)]
+    want += [np.full(16, a[at]) for at in (3, 4)]
     np.testing.assert_array_equal(out, np.concatenate(want))
     assert got == (x.sum(dtype=kind), x.min(), x.max())
 
@@ -157,25 +157,6 @@ def test_floats():
 
 
 @compiled
-@pytest.mark.skipif(not _simd.HAS_VNNI, reason="the CPU has no AVX-512 VNNI")
-@pytest.mark.parametrize("operation", [dot_bytes, dot_step])
-@pytest.mark.parametrize("lanes", [16, 64])
-def test_products_of_bytes(operation, lanes):
-    octets = 4 * lanes
-
-    @njit
-    def run(sums, unsigned, signed):
-        u, s = load(unsigned, 0, octets), load(signed, 0, octets)
-        store(sums, 0, operation(load(sums, 0, lanes), reinterpret(u, "int32"), s))
-
-    sums, u, s = (numbers(kind, octets) for kind in ("int16", "uint8", "int8"))
-    sums = sums[:lanes].astype(np.int32)
-    want = sums + (u.astype(int) * s).reshape(lanes, 4).sum(axis=1)
-    run(sums, u, s)
-    np.testing.assert_array_equal(sums, want)
-
-
-@compiled
 @pytest.mark.parametrize("lanes", [32, 64])
 def test_sums_of_differences(lanes):
     if not (_simd.HAS_AVX2 if lanes == 32 else _simd.HAS_AVX512):
@@ -214,7 +195,7 @@ def test_vectors_of_two_types_do_not_mix():
 def gate(**environment):
     code = (
         "from synthema_kernels import _simd as s;"
-        "print(s.HAS_VECTORS, s.HAS_AVX2, s.HAS_AVX512, s.HAS_VNNI)"
+        "print(s.HAS_VECTORS, s.HAS_AVX2, s.HAS_AVX512, s.HAS_VNNI, s.HAS_PAIRS)"
     )
     out = subprocess.run(
         [sys.executable, "-c", code],
@@ -227,7 +208,7 @@ def gate(**environment):
 
 
 def test_the_gate_follows_what_numba_compiles_for():
-    none = ["False"] * 4
+    none = ["False"] * 5
     assert gate(NUMBA_DISABLE_JIT="1") == none
     assert gate(NUMBA_DISABLE_JIT="0", NUMBA_CPU_NAME="generic")[1:] == none[1:]
     listed = "+avx2,+avx512f,+avx512bw,+avx512vl,+avx512dq"
@@ -237,5 +218,5 @@ def test_the_gate_follows_what_numba_compiles_for():
             NUMBA_CPU_NAME="skylake-avx512",
             NUMBA_CPU_FEATURES=listed + extra,
         )
-        assert found == ["True", "True", "True", vnni]
+        assert found == ["True", "True", "True", vnni, str(vnni == "False")]
     assert get_host_cpu_features() is not None

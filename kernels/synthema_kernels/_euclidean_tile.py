@@ -1,0 +1,285 @@
+"""Tiles of `_euclidean`: scores of queries and panels, and a check of what passes.
+
+With s the unit of the frame, q and r a query and a pool row as coordinates, and e what rounding
+moved both, their distance is at least s * (|q - r| - e). So a row can be within b only if
+
+    q.r - |r|**2 / 2  >=  (|q|**2 - (b / s + e)**2) / 2
+
+The left side is the *score* of the row, the right side a number of the query: its *limit*, which
+rises as closer rows are found. A tile scores four queries against a panel and does nothing else
+unless a score reaches its limit. Those rows are measured in float64 in the definition's order.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._dots import closed, dot_step, opened, run_of
+from ._euclidean_boxes import Asked, Desk, Held, Task
+from ._jit import inlined, inner
+from ._panels import LANES, PANEL, Floats
+from ._simd import (
+    bits_eq,
+    bits_ge,
+    count_bits,
+    highest,
+    load,
+    lowest_bit,
+    maximum,
+    multiply,
+    multiply_add,
+    peaks,
+    splat,
+    spread,
+    store,
+    subtract,
+    total,
+)
+
+LOWEST, HIGHEST = -2.0e9, 2.0e9  # limits: every row passes, none does
+PADDING = -2.06e9  # score of no row, with any product of bytes added
+CROWD = 4  # rows of a panel that pass: from here on, the best first
+DOUBLES = 8  # lanes of a measurement
+
+
+@inlined
+def raise_limit(asked: Asked, task: Task, desk: Desk, q: int, w: int) -> None:
+    """Set what a row must reach to matter to a query."""
+    i = asked.order[q]
+    within = task.radius[i] if task.radius.size else task.distance[i, -1]
+    if within < 0.0:
+        desk.limit[w], desk.near[w] = HIGHEST, -1.0
+        return
+    steps = math.sqrt(within) * (1.0 + 1e-12) / task.unit
+    reach = steps + asked.reach[i]
+    value = 0.5 * (asked.norm[i] - reach * reach) + asked.offset[i] - asked.slack[i]
+    value = math.floor(value - abs(value) * task.grain)
+    if not value > LOWEST:
+        value = LOWEST
+    desk.limit[w] = value
+    near = (steps + task.blur) * (steps + task.blur) * (1.0 + 1e-5)
+    desk.near[w] = min(near, 3e38)
+
+
+@inlined
+def visit(
+    asked: Asked, held: Held, task: Task, desk: Desk, start: int, panel: int, size: int
+) -> None:
+    """Score a panel for the first `size` members of a block, four at a time."""
+    _fill(desk, size)
+    for g in range(0, size, 4):
+        hit = _tile(asked, held, desk, panel, g, 0, PANEL)
+        if hit != 0:
+            for i in range(min(4, size - g)):
+                if (hit >> (16 * i)) & 0xFFFF:
+                    w = desk.members[g + i]
+                    if task.radius.size:
+                        _tally(asked, held, task, desk, start, panel, w, i * PANEL)
+                    else:
+                        _offer(asked, held, task, desk, start, panel, w, i * PANEL)
+
+
+@inlined
+def _fill(desk: Desk, size: int) -> None:
+    """Let the last member stand in for those that lack to four."""
+    for w in range(size, size + 3):
+        desk.members[w] = desk.members[size - 1]
+
+
+@inlined
+def open_block(
+    asked: Asked,
+    held: Held,
+    task: Task,
+    desk: Desk,
+    start: int,
+    first: int,
+    panels: int,
+    size: int,
+) -> None:
+    """Find a good limit for each query of a block in a few panels, at few measurements.
+
+    As many rows as neighbors are asked for reach the score `peak`. They are measured, and then what
+    is left of the panels as usual.
+    """
+    k = task.distance.shape[1] + task.own
+    apart = panels * PANEL
+    for w in range(size):
+        desk.members[w] = w
+    _fill(desk, size)
+    for g in range(0, size, 4):
+        for a in range(panels):
+            _tile(asked, held, desk, first + a, g, a * PANEL, apart)
+        for i in range(min(4, size - g)):
+            w, at = g + i, i * apart
+            if k <= PANEL:
+                best = load(desk.scores, at, PANEL)
+                for a in range(1, panels):
+                    best = maximum(best, load(desk.scores, at + a * PANEL, PANEL))
+                store(desk.peaks, 0, best)
+                for _ in range(k):
+                    best = load(desk.peaks, 0, PANEL)
+                    peak = highest(best)
+                    desk.peaks[lowest_bit(bits_eq(best, splat(peak, PANEL)))] = PADDING
+                    desk.limit[w] = peak
+                if desk.limit[w] < LOWEST:
+                    desk.limit[w] = LOWEST
+            for _ in range(2):
+                for a in range(panels):
+                    _offer(asked, held, task, desk, start, first + a, w, at + a * PANEL)
+                raise_limit(asked, task, desk, start + w, w)
+
+
+@inlined
+def _tile(asked: Asked, held: Held, desk: Desk, panel: int, g: int, at: int, apart: int) -> int:
+    """Score four members; 16 bits each, some set where a row passes: then the scores are kept."""
+    members = desk.members
+    w0, w1, w2, w3 = members[g], members[g + 1], members[g + 2], members[g + 3]
+    steps = asked.cells.size // asked.norm.size
+    cells, query, scores = held.cells, desk.cells, desk.scores
+    run = run_of(cells, steps)
+    at0, at1, at2, at3 = w0 * steps, w1 * steps, w2 * steps, w3 * steps
+    s0 = load(held.half, panel * PANEL, LANES)
+    p0, p1, p2, p3 = s0, s0, s0, s0
+    for part in range(0, PANEL, LANES):
+        first = panel * steps * PANEL + part
+        s0 = load(held.half, panel * PANEL + part, LANES)
+        s1, s2, s3 = s0, s0, s0
+        for since in range(0, steps, run):
+            t0, t1 = opened(s0, cells), opened(s1, cells)
+            t2, t3 = opened(s2, cells), opened(s3, cells)
+            for k in range(since, min(since + run, steps)):
+                row = load(cells, first + k * PANEL, LANES)
+                t0 = dot_step(t0, row, spread(query, at0 + k, LANES))
+                t1 = dot_step(t1, row, spread(query, at1 + k, LANES))
+                t2 = dot_step(t2, row, spread(query, at2 + k, LANES))
+                t3 = dot_step(t3, row, spread(query, at3 + k, LANES))
+            s0, s1, s2, s3 = closed(s0, t0), closed(s1, t1), closed(s2, t2), closed(s3, t3)
+        if part == 0:
+            p0, p1, p2, p3 = s0, s1, s2, s3
+        else:
+            p0, p1, p2, p3 = maximum(p0, s0), maximum(p1, s1), maximum(p2, s2), maximum(p3, s3)
+        if LANES < PANEL:
+            _keep(scores, at + part, apart, s0, s1, s2, s3)
+    hit: int = bits_ge(peaks(p0, 16), splat(desk.limit[w0], 16))
+    hit |= bits_ge(peaks(p1, 16), splat(desk.limit[w1], 16)) << 16
+    hit |= bits_ge(peaks(p2, 16), splat(desk.limit[w2], 16)) << 32
+    hit |= bits_ge(peaks(p3, 16), splat(desk.limit[w3], 16)) << 48
+    if hit != 0 and LANES == PANEL:
+        _keep(scores, at, apart, p0, p1, p2, p3)
+    return hit
+
+
+@inlined
+def _keep(scores: NDArray[Any], at: int, apart: int, s0: Any, s1: Any, s2: Any, s3: Any) -> None:
+    """Write down the scores of four members."""
+    store(scores, at, s0)
+    store(scores, at + apart, s1)
+    store(scores, at + 2 * apart, s2)
+    store(scores, at + 3 * apart, s3)
+
+
+@inlined
+def _offer(
+    asked: Asked, held: Held, task: Task, desk: Desk, start: int, panel: int, w: int, at: int
+) -> None:
+    """Measure the rows of a panel that pass, and insert those that are close enough."""
+    q = start + w
+    query, k = asked.order[q], task.distance.shape[1]
+    own = query if task.own else -1
+    left = bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
+    while left != 0:
+        lane = lowest_bit(left)
+        if count_bits(left) > CROWD:  # the best first: its distance rules most others out
+            scores = load(desk.scores, at, PANEL)
+            lane = lowest_bit(bits_eq(scores, splat(highest(scores), PANEL)))
+        desk.scores[at + lane] = PADDING
+        left &= ~(np.int64(1) << lane)
+        row = held.order[panel * PANEL + lane]
+        if row == own:
+            continue
+        worst = task.distance[query, k - 1]
+        d = _measured(asked.rows, query, held.rows, row, task.weights, task.holed, worst)
+        if d < worst or (d == worst and row < task.nearest[query, k - 1]):
+            place = k - 1
+            while place > 0 and (
+                d < task.distance[query, place - 1]
+                or (d == task.distance[query, place - 1] and row < task.nearest[query, place - 1])
+            ):
+                task.distance[query, place] = task.distance[query, place - 1]
+                task.nearest[query, place] = task.nearest[query, place - 1]
+                place -= 1
+            task.distance[query, place], task.nearest[query, place] = d, row
+            raise_limit(asked, task, desk, q, w)
+            left &= bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
+
+
+@inner
+def _tally(
+    asked: Asked, held: Held, task: Task, desk: Desk, start: int, panel: int, w: int, at: int
+) -> None:
+    """Count the rows of a panel within the radius: by their scores where those are sure."""
+    q = start + w
+    query = asked.order[q]
+    within = task.radius[query]
+    left = bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
+    inner = math.sqrt(within) * (1.0 - 1e-12) / task.unit - asked.reach[query]
+    if asked.pure[query] and inner > 0.0:
+        value = 0.5 * (asked.norm[query] - inner * inner) + asked.offset[query]
+        value += asked.slack[query] + 1.0
+        value = math.ceil(value + abs(value) * task.grain)
+        if value < HIGHEST:
+            desk.sure[0] = max(value, LOWEST)
+            inside = left & held.pure[panel]
+            inside &= bits_ge(load(desk.scores, at, PANEL), splat(desk.sure[0], PANEL))
+            task.counted[query] += count_bits(inside)
+            left &= ~inside
+    while left != 0:
+        row = held.order[panel * PANEL + lowest_bit(left)]
+        left &= left - 1
+        d = _measured(asked.rows, query, held.rows, row, task.weights, task.holed, within)
+        task.counted[query] += d <= within
+
+
+@inlined
+def _measured(
+    queries: Floats,
+    i: int,
+    pool: Floats,
+    j: int,
+    weights: Floats,
+    holed: bool,  # noqa: FBT001  (compiled)
+    worst: float,
+) -> float:
+    """Distance as defined; infinity, or a part of it, where it exceeds `worst`."""
+    p = queries.shape[1]
+    if not holed:
+        # The same terms in another order: good for a bound up to the rounding of p terms.
+        vector = splat(0.0, DOUBLES)
+        whole = p - p % DOUBLES
+        for c in range(0, whole, DOUBLES):
+            gap = subtract(load(queries, i * p + c, DOUBLES), load(pool, j * p + c, DOUBLES))
+            vector = multiply_add(multiply(gap, load(weights, c, DOUBLES)), gap, vector)
+        rest = total(vector)
+        for c in range(whole, p):
+            gap1 = queries[i, c] - pool[j, c]
+            rest += weights[c] * (gap1 * gap1)
+        if rest * (1.0 - (p + 8) * 4e-16) > worst:
+            return np.inf
+        d = 0.0
+        for c in range(p):
+            gap1 = queries[i, c] - pool[j, c]
+            d += weights[c] * (gap1 * gap1)
+        return d
+    d = 0.0
+    for c in range(p):
+        a, b = queries[i, c], pool[j, c]
+        gap1 = abs(a - b)
+        if math.isnan(gap1):
+            gap1 = 0.0 if math.isnan(a) and math.isnan(b) else 1.0
+        d += weights[c] * (gap1 * gap1)
+        if d > worst:
+            break
+    return d

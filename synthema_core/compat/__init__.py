@@ -1,0 +1,1 @@
+"""The shapes of other libraries over the attacks of this one: switching is one import."""

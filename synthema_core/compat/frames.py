@@ -1,0 +1,134 @@
+"""Frames without a schema as rows: a column is a number if it is one in every frame, else a level.
+
+Numbers, dates and times are scaled by their range in the first frame, once; everything else is
+numbered over all frames. No column name and no value has to be quotable: nothing is ever parsed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from synthema_kernels import Rows
+
+from ..errors import TableError
+from ..tables import as_frame
+
+UNIT = pl.Datetime("us")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frames:
+    """Frames of the same columns, as rows.
+
+    Attributes:
+        frames: As Polars.
+        rows: Each as rows; numbers scaled by the range of the first.
+        raw: The same with numbers as they are.
+        names: Columns in the order of the rows, numbers first.
+        levels: Of each column that is no number, its values by code.
+    """
+
+    frames: tuple[pl.DataFrame, ...]
+    rows: tuple[Rows, ...]
+    raw: tuple[Rows, ...]
+    names: tuple[str, ...]
+    levels: dict[str, list[object]]
+
+    @classmethod
+    def of(cls, tables: dict[str, object], columns: Sequence[str] | None = None) -> "Frames":
+        """Read the frames; `columns` of them, or all that the first has.
+
+        Raises:
+            TableError: If one is no table, lacks a column, or holds text where another has numbers.
+        """
+        frames = {name: as_frame(table, name=name) for name, table in tables.items()}
+        first = next(iter(frames.values()))
+        wanted = list(dict.fromkeys(first.columns if columns is None else columns))
+        for name, frame in frames.items():
+            absent = [c for c in wanted if c not in frame.columns]
+            if absent:
+                raise TableError(
+                    f"{name}: column '{absent[0]}': expected, but it is absent. Add it, or "
+                    "leave it out of the call."
+                )
+        numbers = [c for c in wanted if _is_number([f[c] for f in frames.values()], c)]
+        others = [c for c in wanted if c not in numbers]
+        floats = {c: [_floats(f[c]) for f in frames.values()] for c in numbers}
+        codes, levels = {}, {}
+        for c in others:
+            codes[c], levels[c] = _codes([f[c] for f in frames.values()])
+        raw, rows = [], []
+        for i, frame in enumerate(frames.values()):
+            n = frame.height
+            coded = _beside([codes[c][i] for c in others], n, np.int32)
+            plain = _beside([floats[c][i] for c in numbers], n, np.float64)
+            scaled = _beside([_scaled(floats[c][i], floats[c][0]) for c in numbers], n, np.float64)
+            raw.append(Rows(numeric=plain, codes=coded))
+            rows.append(Rows(numeric=scaled, codes=coded))
+        return cls(tuple(frames.values()), tuple(rows), tuple(raw), (*numbers, *others), levels)
+
+    def mask(self, columns: Sequence[str]) -> NDArray[np.bool_]:
+        """(p + q,) whether each column is one of these."""
+        return np.isin(np.array(self.names, object), np.array(list(columns), object))
+
+
+def _is_number(columns: Sequence[pl.Series], name: str) -> bool:
+    kinds = {_kind(c.dtype) for c in columns} - {"nothing"}
+    if len(kinds) > 1:
+        raise TableError(
+            f"column '{name}': expected one type in all tables, got {' and '.join(sorted(kinds))}. "
+            "Cast it."
+        )
+    return bool(kinds & {"numbers", "dates", "durations"})
+
+
+def _kind(dtype: pl.DataType) -> str:
+    if dtype == pl.Null:
+        return "nothing"
+    if dtype.is_numeric():
+        return "numbers"
+    if isinstance(dtype, pl.Date | pl.Datetime):
+        return "dates"
+    return "durations" if isinstance(dtype, pl.Duration) else "text or booleans"
+
+
+def _floats(column: pl.Series) -> NDArray[np.float64]:
+    dtype = column.dtype
+    if isinstance(dtype, pl.Date | pl.Datetime):
+        column = column.cast(pl.Datetime("us", getattr(dtype, "time_zone", None))).to_physical()
+    elif isinstance(dtype, pl.Duration):
+        column = column.cast(pl.Duration("us")).to_physical()
+    return column.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
+
+
+def _scaled(values: NDArray[np.float64], fitted: NDArray[np.float64]) -> NDArray[np.float64]:
+    present = fitted[~np.isnan(fitted)]
+    if not present.size:
+        return values
+    low, spread = float(present.min()), float(np.ptp(present))
+    return (values - low) / (spread if spread > 0 else 1.0)
+
+
+def _codes(columns: Sequence[pl.Series]) -> tuple[list[NDArray[np.int32]], list[object]]:
+    """Codes by the order of all values, missing -1, and the values."""
+    text = [c.cast(pl.Boolean) if c.dtype == pl.Null else c for c in columns]
+    if any(c.dtype == pl.String for c in text):
+        text = [c.cast(pl.String) for c in text]
+    levels = pl.concat([c.rename("level") for c in text]).drop_nulls().unique().sort()
+    key = levels.to_frame().with_row_index("code")
+    out = []
+    for c in text:
+        joined = (
+            c.rename("level").to_frame().join(key, on="level", how="left", maintain_order="left")
+        )
+        out.append(joined["code"].cast(pl.Int32).fill_null(-1).to_numpy().astype(np.int32))
+    return out, levels.to_list()
+
+
+def _beside(
+    parts: Sequence[NDArray[np.generic]], n: int, dtype: type[np.generic]
+) -> NDArray[np.generic]:
+    return np.stack(parts, axis=1).astype(dtype) if parts else np.empty((n, 0), dtype)
