@@ -64,11 +64,11 @@ SEEDS = {
     "flow": (5, 2),
     "flow_open": (3, 0),
     "avatar": (5, 2),
-    "gaussian_copula": (5, 1),
-    "arf": (3, 1),
-    "tvae": (2, 1),
-    "tabularargn": (2, 1),
-    "ctgan": (1, 1),
+    "gaussian_copula": (3, 1),
+    "arf": (2, 1),
+    "tvae": (1, 1),
+    "tabularargn": (1, 0),
+    "ctgan": (1, 0),
     "tabddpm": (1, 0),
 }
 LONGEST = 900  # seconds that a rival may take for one draw

@@ -43,8 +43,9 @@ def _sdv(kind, frame, order):
     columns = {c: {"sdtype": k} for c, k in kinds.items()}
     metadata = Metadata.load_from_dict({"tables": {"table": {"columns": columns}}})
     model = kind(metadata)
-    model.fit(frame)
-    return model.sample(num_rows=order["n"])
+    model.fit({"table": frame})
+    drawn = model.sample(num_rows=order["n"])
+    return drawn["table"] if isinstance(drawn, dict) else drawn
 
 
 def arf(frame, order):
@@ -56,6 +57,8 @@ def arf(frame, order):
         known[c] = known[c].fillna(known[c].median())
         if gone.any():
             known[f"{c} known"] = np.where(gone, GONE, "yes")
+    words = [c for c in known if c not in order["numeric"]]
+    known[words] = known[words].astype(object).astype("category")
     model = package.arf(x=known, random_state=order["seed"])
     model.forde()
     drawn = model.forge(n=order["n"])

@@ -11,6 +11,7 @@ import numpy as np
 from synthema_kernels import Rows, nearest
 
 from .. import tables
+from ..contradictions import require_consistent
 from ..encoding import Encoder
 from ..errors import RuleError, SynthemaError, TableError
 from ..rules import broken
@@ -135,6 +136,7 @@ class AvatarGenerator(Settings):
                 f"train: expected at least {max(MIN_ROWS, self.k + 1)} rows for k = {self.k}, "
                 f"got {frame.height}. Add rows, or choose a smaller k."
             )
+        require_consistent(schema.all_rules, categories=schema.categories)
         encoder = Encoder.fit(frame, schema)
         numbers, codes = _variables(encoder, frame)
         famd = Famd.fit(numbers, codes, encoder.variables.levels)

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from .. import tables
 from ..columns import Protection
+from ..contradictions import require_consistent
 from ..encoding import Encoder
 from ..errors import MissingExtra, SynthemaError, TableError
 from .conditions import Wanted
@@ -151,6 +152,7 @@ class FlowGenerator(Streaming):
                 f"train: expected at least {MIN_ROWS} rows, got {frame.height}. A density of so "
                 "few patients would be their copy; use more rows."
             )
+        require_consistent(schema.all_rules, categories=schema.categories)
         encoder = Encoder.fit(frame, schema, protection=self.protection)
         layout = layout_of(encoder)
         structure = structure_of(encoder, frame.height)
@@ -238,7 +240,9 @@ class FlowGenerator(Streaming):
         model = self.model
         if n < 0:
             raise SynthemaError(f"n: expected a number of rows from 0, got {n}.")
-        wanted = Wanted.of(where or {}, model.encoder.schema)
+        schema = model.encoder.schema
+        wanted = Wanted.of(where or {}, schema)
+        require_consistent(schema.all_rules, categories=schema.categories, given=wanted.conditions)
         with jax.enable_x64(True):  # noqa: FBT003
             members = _in_double(model.members)
             structure = _in_double(model.structure)
@@ -254,7 +258,7 @@ class FlowGenerator(Streaming):
             total = k * CHUNK
             return model.encoder.table(codes.reshape(-1, total), z.reshape(-1, total))
 
-        return Stream(draw, model.encoder.schema.all_rules, wanted)
+        return Stream(draw, schema.all_rules, wanted)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the model file: safetensors with a JSON header, no pickle."""

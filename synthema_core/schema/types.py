@@ -191,6 +191,11 @@ class Schema:
         return tuple(column for column in self.columns if column.kind not in DROPPED)
 
     @property
+    def categories(self) -> dict[str, tuple[Value, ...]]:
+        """Levels of each column that lists them."""
+        return {c.name: c.categories for c in self.columns if c.categories is not None}
+
+    @property
     def all_rules(self) -> tuple[Rule, ...]:
         """Declared rules, and those the endpoints imply: times from 0, and each `not_after`."""
         implied: list[Rule] = [
