@@ -208,6 +208,16 @@ def test_large_tables_are_attacked_on_a_stated_sample(tables, monkeypatch):
     assert "150 of 240 synthetic rows, drawn at random" in render(found)
 
 
+def test_a_table_in_shards_gives_the_same_bits(tables, audits, tmp_path):
+    train, holdout, fresh, schema = tables
+    for i, part in enumerate(fresh.iter_slices(70)):
+        part.write_parquet(tmp_path / f"{i}.parquet")
+    found = sc.audit(
+        train=train, synthetic=tmp_path, holdout=holdout, schema=schema, seed=0, **ROLES
+    ).to_dict()
+    assert found["evidence"] == audits["fresh"].to_dict()["evidence"]
+
+
 def test_none_measures_nothing_more_and_says_so(tables):
     train, holdout, fresh, schema = tables
     found = sc.audit(
