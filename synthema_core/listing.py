@@ -137,7 +137,8 @@ def _evidence(found: "Evidence") -> Iterator[Line]:
         for within in judged.attacks:
             measure = f"auc, simultaneous interval: {within.name}"
             yield _line("membership verdict", measure, "evidence", within.auc, judged.source)
-    for family in (found.singling_out, found.linkability, found.inference):
+    families = (found.singling_out, found.linkability, found.inference, found.reconstruction)
+    for family in families:
         for attack in () if isinstance(family, NotMeasured) else family.attacks:
             yield from _attack(attack)
     if not isinstance(found.identity, NotMeasured):

@@ -20,7 +20,7 @@ from ..three_tables import ThreeTables, alike
 from .belonging import Belonging, belonging, scores_of
 from .exposure import Exposure, Scores, exposure
 from .identity import NO_QUASI, Identity, identified
-from .learning import EFFORT, inferred, linked, singled, together
+from .learning import EFFORT, inferred, linked, rebuilt, singled, together
 from .material import Group, Material, most_of
 from .result import Evidence, Level, Scope, TableClasses
 from .roles import Roles
@@ -117,6 +117,7 @@ def gather(
     alone: Sweep | NotMeasured = _gap(asked, holdout)
     links: Sweep | NotMeasured = _gap(asked, holdout)
     secrets: Sweep | NotMeasured = _gap(asked, holdout)
+    whole: Sweep | NotMeasured = _gap(asked, holdout)
     identity: Identity | NotMeasured = _gap(asked, holdout)
     epsilon: EmpiricalEpsilon | NotMeasured = _gap(asked, holdout)
     exposed: Exposure | NotMeasured = _gap(asked, holdout)
@@ -135,6 +136,8 @@ def gather(
             links = linked(material, holdout, effort, seed=seed)
         with clock("inference"):
             secrets = inferred(material, holdout, effort, seed=seed)
+        with clock("reconstruction"):
+            whole = rebuilt(material, holdout, effort, seed=seed)
         with clock("identity"):
             identity = identified(material, holdout, asked.context)
         with clock("epsilon"):
@@ -163,6 +166,7 @@ def gather(
         singling_out=alone,
         linkability=links,
         inference=secrets,
+        reconstruction=whole,
         identity=identity,
         epsilon=epsilon,
         classes=classes,

@@ -50,6 +50,13 @@ FAMILIES = (
         "synthetic row give it away?",
         "the guess is right; a number counts as right within 5% of its column’s range",
     ),
+    Family(
+        "reconstruction",
+        "Reconstruction",
+        "An adversary knows nobody. Can he rebuild whole records from the synthetic table alone: "
+        "its rows, the middles between close rows, points beyond them?",
+        "a guess agrees with a person’s record on nearly all columns",
+    ),
 )
 
 

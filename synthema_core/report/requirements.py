@@ -237,7 +237,7 @@ MAP: tuple[tuple[str, str, Asked], ...] = (
         EDPB,
         "Rows: how likely is it to obtain personal data by query, that is, from what the model "
         "puts out?",
-        _all(_membership, _family("inference"), _epsilon),
+        _all(_membership, _family("inference"), _family("reconstruction"), _epsilon),
     ),
     (EDPB, "Weights: how likely is it to extract personal data from the model itself?", _weights),
     (EDPB, "Are the tests documented?", _provenance),

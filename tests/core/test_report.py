@@ -200,6 +200,7 @@ def fake_evidence(*, risk, holdout, membership):
         if holdout
         else why,
         identity=why,
+        reconstruction=sweep([attack("reconstruction", "7 of 8", risk)]) if holdout else why,
         singling_out=sweep([attack("singling out", "1 column", risk)]) if holdout else why,
         linkability=sweep([attack("linkability", "halves", risk)]) if holdout else why,
         inference=sweep([attack("inference", f"{c}, knowing all", risk / 2) for c in CLINICAL * 2])
