@@ -69,8 +69,8 @@ def found(audit: Audit) -> list[Finding]:
     """What was measured, most serious kind first."""
     findings = []
     if isinstance(audit.membership, Membership):
-        findings += _membership(audit.membership)
         findings += _together(audit)
+        findings += _membership(audit.membership)
     else:
         text = (
             "Whether the table betrays its patients was not measured: no attack could be compared "
@@ -135,7 +135,7 @@ def _membership(measured: Membership) -> list[Finding]:
         )
     else:
         text = (
-            f"This attack did no better than guessing: AUC {extent}, where 0.5 is guessing. Tables "
+            f"By distance alone, the attack did no better than guessing: AUC {extent}, where 0.5 is guessing. Tables "
             f"of this size reveal an AUC of {number(measured.minimum_detectable_auc)} in four "
             "audits out of five; a weaker leak can go unnoticed."
         )
@@ -167,10 +167,14 @@ def _family(audit: Audit, family: Family) -> list[Finding]:
         return []
     tried = f"of {highest.tried} attacks" if highest.tried > 1 else "one attack"
     told = above(highest)
-    verb = "fare worse than" if told else "fare no worse than"
+    says = (
+        "training patients fare worse than people never seen"
+        if told
+        else "no attack is shown to do better on training patients than on people never seen"
+    )
     text = (
-        f"{family.title}: training patients {verb} people never seen; the highest risk, {tried}, "
-        f"is {spoken(highest.risk)}, in ‘{named(highest)}’."
+        f"{family.title}: {says}; the highest risk, {tried}, is {spoken(highest.risk)}, in "
+        f"‘{named(highest)}’."
     )
     return [Finding(kind="evidence", text=text, alarm=told)]
 
