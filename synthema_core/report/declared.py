@@ -9,7 +9,7 @@ from ..evidence.result import TableClasses
 from ..intervals import Estimate, NotMeasured
 from ..privacy.avatar import AvatarDistances
 from ..privacy.epsilon import EmpiricalEpsilon
-from .attacks import row
+from .attacks import above, row
 from .figures import NONE, count, interval, number, percent, sentence
 
 UNDECLARED = "not declared"
@@ -105,15 +105,16 @@ def identity(found: Identity | NotMeasured) -> dict[str, Any]:
     match, kept = found.match, found.replicated
     rows = [
         ("Matched and learned: risk", match.risk),
-        ("... from the population to the table", match.population_to_sample),
-        ("... from the table to the population", match.sample_to_population),
-        ("... if the training rows themselves were released", match.real),
+        ("— from the population to the table", match.population_to_sample),
+        ("— from the table to the population", match.sample_to_population),
+        ("— if the training rows themselves were released", match.real),
         ("Training rows alone with their combination", kept.in_train),
         ("Synthetic rows alone with theirs", kept.in_synthetic),
     ]
     above_line = (match.risk.value or 0.0) > match.line
     worst = found.attacks.worst
     says = ""
+    told = worst is not None and above(worst)
     if worst is not None:
         says = (
             f"Of {worst.tried} attacks with controls, the worst: risk {number(worst.risk.value)} "
@@ -126,7 +127,7 @@ def identity(found: Identity | NotMeasured) -> dict[str, Any]:
         "assumed": match.assumed,
         "says": says,
         "rows": [(name, number(one.value, 4), _four(one), count(one.n)) for name, one in rows],
-        "attacks": [{**row(one), "attacker": one.name} for one in found.attacks.attacks],
+        "attacks": [{**row(one, red=told), "attacker": one.name} for one in found.attacks.attacks],
         "sources": [match.source, kept.source],
     }
 

@@ -135,8 +135,9 @@ def _membership(measured: Membership) -> list[Finding]:
         )
     else:
         text = (
-            f"By distance alone, the attack did no better than guessing: AUC {extent}, where 0.5 is guessing. Tables "
-            f"of this size reveal an AUC of {number(measured.minimum_detectable_auc)} in four "
+            f"By distance alone, the attack did no better than guessing: AUC {extent}, where 0.5 "
+            "is guessing. Tables of this size reveal an AUC of "
+            f"{number(measured.minimum_detectable_auc)} in four "
             "audits out of five; a weaker leak can go unnoticed."
         )
     findings = [Finding(kind="evidence", text=text, alarm=_above(auc, 0.5))]
