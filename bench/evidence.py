@@ -99,7 +99,7 @@ def main() -> None:
     for name in given.names:
         command = [sys.executable, "-m", "bench.evidence", name, "--here"]
         command += ["--rows", str(given.rows), "--evidence", given.evidence]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         found = json.loads(done.stdout.splitlines()[-1])
         train, synthetic, holdout = found["rows"]
         print(

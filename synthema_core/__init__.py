@@ -2,6 +2,7 @@
 
 from .audit import Audit as Audit
 from .audit import audit as audit
+from .audit import audit_model as audit_model
 from .context import ReleaseContext as ReleaseContext
 from .encoding import Encoder as Encoder
 from .errors import SynthemaError as SynthemaError

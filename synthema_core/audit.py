@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,6 +11,7 @@ from typing import TypedDict, Unpack
 
 import polars as pl
 
+from .caveats import caveats
 from .clock import Clock
 from .context import ReleaseContext
 from .errors import SynthemaError
@@ -21,12 +22,15 @@ from .evidence import (
     Closest,
     Cost,
     Level,
+    Weights,
     closest_of,
     cost,
     gather,
+    judge,
     material,
     persons,
     roles,
+    weights,
 )
 from .fidelity.joint import detection
 from .fidelity.marginal import shapes
@@ -45,7 +49,7 @@ from .result import Audit as Audit
 from .result import Provenance as Provenance
 from .schema import Endpoint, Schema
 from .sources import Source, as_source, spans
-from .tables import digest
+from .tables import as_frame, digest
 from .three_tables import ThreeTables, check, drawn_rows
 from .validity import BrokenRule as BrokenRule
 from .validity import Validity as Validity
@@ -88,6 +92,7 @@ class Options(TypedDict, total=False):
     unit: str | None
     context: ReleaseContext | None
     linked: bool
+    model: object | None
 
 
 def audit(
@@ -103,6 +108,7 @@ def audit(
     unit: str | None = None,
     context: ReleaseContext | None = None,
     linked: bool = False,
+    model: object | None = None,
     memory: int | str | None = None,
     progress: bool | None = None,
 ) -> Audit:
@@ -134,6 +140,8 @@ def audit(
         context: What is declared about the release: recipients, adversary, claims.
         linked: Row i of the synthetic table is the avatar of row i of the training table: hidden
             rate and local cloaking are described.
+        model: Path of the model file that drew the table, or the fitted `FlowGenerator`: its
+            weights are judged apart from the rows. Needs the `flows` extra.
         memory: What the process may hold at most, interpreter included: "4GiB", "512MiB", or
             bytes. None sets no bound. The real tables must fit.
         progress: Show a progress bar; None shows it on a terminal only.
@@ -161,8 +169,41 @@ def audit(
         unit=unit,
         context=context,
         linked=linked,
+        model=model,
     )
     return carry_out(job, progress=progress)
+
+
+def audit_model(
+    model: object,
+    *,
+    train: object,
+    holdout: object | None = None,
+    unit: str | None = None,
+    context: ReleaseContext | None = None,
+    seed: int,
+) -> Weights | NotMeasured:
+    """Judge a model file by itself: what do its weights say about the patients behind it?
+
+    Args:
+        model: Path of the file, or a fitted `FlowGenerator`.
+        train: Table it was fitted on.
+        holdout: Patients it never saw: without them most has no number.
+        unit: Column that names patients who may have several rows.
+        context: With the epsilon that is claimed, if one is.
+        seed: Of every random choice.
+
+    Returns:
+        Weights; NotMeasured without the `flows` extra.
+
+    Raises:
+        ModelFileError: If there is no such file, or it is damaged.
+        SchemaError: If a table and the model disagree.
+    """
+    given = {"train": train, "holdout": holdout}
+    real = {n: as_frame(t, name=n) for n, t in given.items() if t is not None}
+    said = context or ReleaseContext()
+    return weights(model, real, unit=unit, claimed=said.epsilon, delta=said.delta, seed=seed)
 
 
 def prepare(
@@ -206,6 +247,7 @@ def prepare(
         ),
         context=options.get("context") or ReleaseContext(),
         linked=options.get("linked", False),
+        model=options.get("model"),
     )
     return Job(
         tables=tables,
@@ -253,6 +295,7 @@ def carry_out(job: Job, *, run: Run | None = None, progress: bool | None = None)
     attack = _by_distance(near, tables, asked)
     read = material(tables, encoder, real.tables, sample, asked.roles, seed=seed)
     gathered = gather(asked, read, near, tables, schema, encoder, seed=seed, clock=clock)
+    judged = judge(asked, tables.given, seed=seed, clock=clock)
     reference = tables.reference(REFERENCE_ROWS)
     others = [name for name in tables.sorted if name != reference]
     sampled = {n: tables.sample(n, FIDELITY_ROWS, seed) for n in tables.sorted}
@@ -277,6 +320,7 @@ def carry_out(job: Job, *, run: Run | None = None, progress: bool | None = None)
         context=asked.context,
         membership=attack,
         evidence=gathered,
+        model=judged,
         distances=distances,
         reference=reference,
         shapes=shape,
@@ -294,7 +338,10 @@ def carry_out(job: Job, *, run: Run | None = None, progress: bool | None = None)
             digests={name: digests[name] for name in (*TABLES, "schema") if name in digests},
             seconds=clock.seconds,
         ),
-        warnings=(*tables.warnings(schema), *_warnings(attack, reference, curves, tables)),
+        warnings=(
+            *tables.warnings(schema),
+            *caveats(attack, reference, curves, tables, most=FIDELITY_ROWS, fewest=REFERENCE_ROWS),
+        ),
     )
 
 
@@ -344,40 +391,6 @@ def _survival(
         unit=schema.column(endpoint.time).unit,
         seed=seed,
     )
-
-
-def _warnings(
-    attack: Membership | NotMeasured,
-    reference: str,
-    curves: tuple[SurvivalDistance, ...],
-    tables: ThreeTables,
-) -> Iterator[str]:
-    if isinstance(attack, NotMeasured):
-        yield f"Membership was not measured: {attack.reason}. That is no sign of low risk."
-    elif attack.n_controls < REFERENCE_ROWS:
-        yield (
-            f"The holdout has {attack.n_controls} rows: intervals are wide, and a membership AUC "
-            f"below {attack.minimum_detectable_auc:.2f} would go unnoticed. Give it more rows; "
-            "fidelity was measured against the training table."
-        )
-    if reference == "train" and tables.holdout is None:
-        yield (
-            "Fidelity was measured against the training table: a generator that copies its "
-            "patients scores best. Give a holdout."
-        )
-    for name in TABLES:
-        height = tables.heights.get(name, 0)
-        if height > FIDELITY_ROWS:
-            yield (
-                f"{name}: fidelity was measured on {FIDELITY_ROWS} of {height} rows, drawn "
-                "at random. The membership attack by distance saw all."
-            )
-    for curve in curves:
-        if curve.cause is None and curve.nonpositive_times:
-            yield (
-                f"Endpoint '{curve.endpoint}': {curve.nonpositive_times} synthetic times are at or "
-                "below 0; they were counted as 0."
-            )
 
 
 def _schema_digest(schema: Schema) -> str:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .evidence import Weights
 from .fidelity.joint import Detection
 from .intervals import Estimate, NotMeasured
+from .privacy.disclosure import Attack
 from .privacy.distance import Quantiles
+from .privacy.epsilon import EmpiricalEpsilon
 from .privacy.membership import Membership
 
 if TYPE_CHECKING:
@@ -44,10 +47,10 @@ Line = tuple[str, str, str, float | None, float | None, float | None, int | None
 def lines(found: "Audit") -> Iterator[Line]:
     """Section, measure, kind, value, low, high, n and source of every number."""
     if isinstance(found.membership, Membership):
-        attack = found.membership
-        for name in ("auc", "tpr_at_1", "tpr_at_10"):
-            yield _line("membership", name, "evidence", getattr(attack, name), attack.source)
+        yield from _membership("membership", found.membership)
     yield from _evidence(found.evidence)
+    if not isinstance(found.model, NotMeasured):
+        yield from _weights(found.model)
     rows = found.distances
     for part in dataclasses.fields(rows):
         value = getattr(rows, part.name)
@@ -78,22 +81,55 @@ def lines(found: "Audit") -> Iterator[Line]:
     yield _line("validity", "share_of_violating_rows", "validity", value, valid.source)
 
 
+def _membership(section: str, attack: Membership, of: str = "") -> Iterator[Line]:
+    for name in ("auc", "tpr_at_01", "tpr_at_1", "tpr_at_10"):
+        yield _line(section, f"{name}{of}", "evidence", getattr(attack, name), attack.source)
+
+
+def _attack(attack: Attack) -> Iterator[Line]:
+    for name, value in (
+        ("risk", attack.risk),
+        ("success on train", attack.main),
+        ("success on holdout", attack.control),
+    ):
+        measure = f"{name}: {attack.target} ({attack.attacker})"
+        yield _line(attack.name, measure, "evidence", value, attack.source)
+
+
+def _epsilon(section: str, low: EmpiricalEpsilon) -> Line:
+    bound = max(low.by_guesses, low.by_rates)
+    value = Estimate(value=bound, low=bound, high=None, n=low.n_members + low.n_controls)
+    return _line(section, "lower_bound", "evidence", value, low.source)
+
+
+def _weights(found: Weights) -> Iterator[Line]:
+    """What the model file says."""
+    section = "model"
+    if not isinstance(found.membership, NotMeasured):
+        yield from _membership(section, found.membership, " by log-density")
+        yield _line(section, "log-density gap", "evidence", found.gap, found.source)
+    for name in ("copied_train", "copied_holdout"):
+        yield _line(section, name, "descriptive", getattr(found, name), found.source)
+    if not isinstance(found.epsilon, NotMeasured):
+        yield _epsilon("model epsilon", found.epsilon)
+    for attack in () if isinstance(found.extraction, NotMeasured) else found.extraction:
+        yield from _attack(attack)
+
+
 def _evidence(found: "Evidence") -> Iterator[Line]:
     """The attacks: what each wins on members and on controls, and the difference."""
-    for family in (found.linkability, found.inference):
-        for attack in () if isinstance(family, NotMeasured) else family:
-            for name, value in (
-                ("risk", attack.risk),
-                ("success on train", attack.main),
-                ("success on holdout", attack.control),
-            ):
-                measure = f"{name}: {attack.target}"
-                yield _line(attack.name, measure, "evidence", value, attack.source)
+    if not isinstance(found.membership, NotMeasured):
+        judged = found.membership.verdict
+        for one in (*found.membership.attacks, judged.combined):
+            yield from _membership("membership attacks", one, f": {one.name}")
+        for within in judged.attacks:
+            measure = f"auc, simultaneous interval: {within.name}"
+            yield _line("membership verdict", measure, "evidence", within.auc, judged.source)
+    for family in (found.singling_out, found.linkability, found.inference):
+        for attack in () if isinstance(family, NotMeasured) else family.attacks:
+            yield from _attack(attack)
     if not isinstance(found.epsilon, NotMeasured):
-        low = found.epsilon
-        bound = max(low.by_guesses, low.by_rates)
-        value = Estimate(value=bound, low=bound, high=None, n=low.n_members + low.n_controls)
-        yield _line("epsilon", "lower_bound", "evidence", value, low.source)
+        yield _epsilon("epsilon", found.epsilon)
     if not isinstance(found.exposure, NotMeasured):
         groups = found.exposure.subgroups
         smaller = found.exposure.smaller

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import polars as pl
 
 from .context import ReleaseContext
-from .evidence import Evidence
+from .evidence import Evidence, Weights
 from .fidelity.joint import Detection
 from .fidelity.marginal import Shapes
 from .fidelity.pairwise import Pairs
@@ -53,6 +53,7 @@ class Audit:
         context: What was declared about the release: recipients, adversary, claims.
         membership: Evidence: the attack by distance, on all rows. NotMeasured without a holdout.
         evidence: The other attacks, and who is exposed.
+        model: Evidence about the model file, apart from the rows it drew.
         distances: Descriptive.
         reference: Real rows that the fidelity measures compare with: the holdout, people the
             generator did not see, if it has 100 rows or more, else the training table.
@@ -69,6 +70,7 @@ class Audit:
     context: ReleaseContext
     membership: Membership | NotMeasured
     evidence: Evidence
+    model: Weights | NotMeasured
     distances: Distances
     reference: Literal["holdout", "train"]
     shapes: Shapes

@@ -275,6 +275,9 @@ def _audit(made: argparse.ArgumentParser) -> None:
         "--context", metavar="FILE", help="who gets the table, who may attack (.json)"
     )
     made.add_argument(
+        "--model", metavar="FILE", help="model file that drew the table: its weights on trial, too"
+    )
+    made.add_argument(
         "--linked",
         action="store_true",
         help="row i of the synthetic table is the avatar of row i of the training table",

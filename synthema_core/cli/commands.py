@@ -146,6 +146,7 @@ def audit(arguments: argparse.Namespace) -> int:
         unit=arguments.patient,
         context=context,
         linked=arguments.linked,
+        model=arguments.model,
     )
     if bound is not None or job.plan.seconds > LONG:
         note(str(job.plan))

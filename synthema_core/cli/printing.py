@@ -93,14 +93,22 @@ def _attacks(result: "Audit") -> list[tuple[str, str, str, str]]:
 
     found = result.evidence
     rows = []
-    for family in (found.linkability, found.inference):
-        if isinstance(family, NotMeasured):
+    if not isinstance(found.membership, NotMeasured):
+        judged = found.membership.verdict
+        best = next(one for one in judged.attacks if one.name == judged.strongest)
+        meaning = f"of {len(judged.attacks)} attacks: {best.name}; corrected p {judged.p_value:.3f}"
+        rows.append(_figure("strongest AUC", best.auc, meaning))
+    if not isinstance(result.model, NotMeasured) and not isinstance(
+        result.model.membership, NotMeasured
+    ):
+        auc = result.model.membership.auc
+        rows.append(_figure("model file AUC", auc, "0.5: its density tells nobody apart"))
+    for family in (found.singling_out, found.linkability, found.inference):
+        if isinstance(family, NotMeasured) or family.worst is None:
             continue
-        some = [attack for attack in family if attack.risk.low is not None]
-        if some:
-            worst = max(some, key=lambda attack: attack.risk.low or 0.0)
-            meaning = f"0: none; 1: all. Highest of {len(some)}: {worst.target}"
-            rows.append(_figure(f"{worst.name} risk", worst.risk, meaning))
+        worst = family.worst
+        meaning = f"0: none; 1: all. Worst of {worst.tried}: {worst.target} ({worst.attacker})"
+        rows.append(_figure(f"{worst.name} risk", worst.risk, meaning))
     if not isinstance(found.epsilon, NotMeasured):
         claim = found.epsilon.claimed
         said = "none was claimed" if claim is None else f"claimed: {claim:g}"

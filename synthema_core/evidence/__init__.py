@@ -9,12 +9,14 @@ Every attack has a control group of people never seen. What cannot be measured s
 - `result`: what is found. `cost`: what it takes, before it starts.
 """
 
+from .belonging import Belonging as Belonging
 from .cost import Cost as Cost
 from .cost import cost as cost
 from .gather import NO_HOLDOUT as NO_HOLDOUT
 from .gather import Asked as Asked
 from .gather import Closest as Closest
 from .gather import gather as gather
+from .gather import judge as judge
 from .material import Material as Material
 from .material import closest_of as closest_of
 from .material import material as material
@@ -25,3 +27,5 @@ from .result import Level as Level
 from .result import Scope as Scope
 from .roles import Roles as Roles
 from .roles import roles as roles
+from .weights import Weights as Weights
+from .weights import weights as weights

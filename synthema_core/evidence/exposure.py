@@ -165,7 +165,7 @@ def exposure(
             large.append(_subgroup(names, levels, ours, theirs, first, p))
     few = np.array(sorted(small), np.int64)
     return Exposure(
-        worst=tuple(_worst(one, train) for one in scores),
+        worst=tuple(worst(one, train) for one in scores),
         subgroups=tuple(sorted(large, key=lambda s: (s.worst, -(s.auc.value or 0), s.n_train))),
         smaller=_subgroup((), (), few, few[:0], first, p) if small else None,
         n_smaller=n_smaller,
@@ -184,7 +184,8 @@ def p_values(scores: Scores) -> Floats:
     return found
 
 
-def _worst(scores: Scores, train: Group) -> Worst:
+def worst(scores: Scores, train: Group) -> Worst:
+    """The training patients that one attack finds most suspicious."""
     first = np.full(train.people, np.iinfo(np.int64).max)
     np.minimum.at(first, train.person, train.number)
     order = np.lexsort((first, -scores.train))[:WORST]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import polars as pl
@@ -14,15 +14,19 @@ from ..context import ReleaseContext
 from ..encoding import Encoder
 from ..intervals import NotMeasured
 from ..privacy.avatar import AvatarDistances, avatar_distances
-from ..privacy.disclosure import Attack, inference, linkability
 from ..privacy.epsilon import EmpiricalEpsilon, empirical_epsilon
 from ..schema import Schema
 from ..three_tables import ThreeTables, alike
+from .belonging import Belonging, belonging, scores_of
 from .exposure import Exposure, Scores, exposure
+from .learning import EFFORT, inferred, linked, singled, together
 from .material import Group, Material, most_of
-from .people import by_patient
 from .result import Evidence, Level, Scope, TableClasses
 from .roles import Roles
+from .weights import Weights, weights
+
+if TYPE_CHECKING:
+    from ..privacy.attack import Sweep
 
 NOT_ASKED = NotMeasured(reason="it was not asked for: evidence='none'")
 NO_HOLDOUT = NotMeasured(
@@ -35,8 +39,9 @@ NO_QUASI = NotMeasured(
 NOT_LINKED = NotMeasured(
     reason="it was not said that row i of the synthetic table is the avatar of row i of train"
 )
-ONE_COLUMN = NotMeasured(reason="a link needs two columns, and the schema has one")
-SPLITS = 3  # random halves of the columns that linkability tries beside the declared split
+NO_MODEL = NotMeasured(
+    reason="no model file was given: rows and weights are judged apart, and these are rows"
+)
 
 Floats = NDArray[np.float64]
 Clock = Callable[[str], AbstractContextManager[None]]
@@ -52,12 +57,14 @@ class Asked:
         roles: Parts that columns play.
         context: What was declared about the release.
         linked: Row i of the synthetic table is the avatar of row i of the training table.
+        model: Path of the model file that drew the table, or a fitted generator.
     """
 
     level: Level
     roles: Roles
     context: ReleaseContext = field(default_factory=ReleaseContext)
     linked: bool = False
+    model: object | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,8 +104,10 @@ def gather(
         clock: Takes the time of each part.
     """
     train, holdout = material.train, material.holdout
-    links: tuple[Attack, ...] | NotMeasured = _gap(asked, holdout)
-    secrets: tuple[Attack, ...] | NotMeasured = _gap(asked, holdout)
+    members: Belonging | NotMeasured = _gap(asked, holdout)
+    alone: Sweep | NotMeasured = _gap(asked, holdout)
+    links: Sweep | NotMeasured = _gap(asked, holdout)
+    secrets: Sweep | NotMeasured = _gap(asked, holdout)
     epsilon: EmpiricalEpsilon | NotMeasured = _gap(asked, holdout)
     exposed: Exposure | NotMeasured = _gap(asked, holdout)
     if asked.level != "none" and holdout is not None and closest.holdout is not None:
@@ -107,10 +116,15 @@ def gather(
             train=most_of(-train.of(closest.train), train.person, train.people),
             holdout=most_of(-holdout.of(closest.holdout), holdout.person, holdout.people),
         )
+        with clock("membership"):
+            members = belonging(material, holdout, full=asked.level == "full", seed=seed)
+        effort = EFFORT[asked.level]
+        with clock("singling out"):
+            alone = singled(material, holdout, effort, seed=seed)
         with clock("linkability"):
-            links = _links(material, holdout, seed=seed)
+            links = linked(material, holdout, effort, seed=seed)
         with clock("inference"):
-            secrets = _secrets(material, holdout, seed=seed)
+            secrets = inferred(material, holdout, effort, seed=seed)
         with clock("epsilon"):
             epsilon = empirical_epsilon(
                 members=near.train,
@@ -121,7 +135,10 @@ def gather(
             )
         with clock("exposure"):
             named = (*asked.roles.quasi_identifiers, *_declared_secrets(asked.roles))
-            scores = [near, *_together("inference", secrets, train, holdout)]
+            by_members = [] if isinstance(members, NotMeasured) else scores_of(members)
+            by_secrets = together("inference, all secrets", secrets, train, holdout)
+            by_links = together("linkability, all splits", links, train, holdout)
+            scores = [near, *by_members[:1], *by_secrets, *by_links, *by_members[1:]]
             exposed = exposure(scores, train, holdout, schema, named)
     with clock("classes"):
         classes = _classes(asked, tables, material, schema)
@@ -130,6 +147,8 @@ def gather(
         level=asked.level,
         roles=asked.roles,
         scope=_scope(material, tables),
+        membership=members,
+        singling_out=alone,
         linkability=links,
         inference=secrets,
         epsilon=epsilon,
@@ -137,6 +156,23 @@ def gather(
         avatars=avatars,
         exposure=exposed,
     )
+
+
+def judge(
+    asked: Asked, real: dict[str, pl.DataFrame], *, seed: int, clock: Clock
+) -> Weights | NotMeasured:
+    """The model file, if there is one; the tables as given, since it has an encoder of its own."""
+    if asked.model is None:
+        return NO_MODEL
+    with clock("model"):
+        return weights(
+            asked.model,
+            real,
+            unit=asked.roles.unit,
+            claimed=asked.context.epsilon,
+            delta=asked.context.delta,
+            seed=seed,
+        )
 
 
 def _gap(asked: Asked, holdout: Group | None) -> NotMeasured:
@@ -160,93 +196,6 @@ def _scope(material: Material, tables: ThreeTables) -> Scope:
         people_train=train.people,
         people_holdout=0 if holdout is None else holdout.people,
     )
-
-
-def _links(material: Material, holdout: Group, *, seed: int) -> tuple[Attack, ...] | NotMeasured:
-    """The declared split, if there is one, and random halves: users do not know which to choose."""
-    names = material.names
-    if len(names) < 2:
-        return ONE_COLUMN
-    splits: list[tuple[str, NDArray[np.bool_]]] = []
-    known = material.columns(material.roles.quasi_identifiers)
-    if known.any() and not known.all():
-        splits.append(("quasi-identifiers with the other columns", known))
-    rng = np.random.default_rng(seed)
-    for i in range(SPLITS):
-        half = np.zeros(len(names), np.bool_)
-        half[rng.permutation(len(names))[: len(names) // 2]] = True
-        splits.append((f"random halves of the columns, {i + 1} of {SPLITS}", half))
-    everybody = _everybody(material.train), _everybody(holdout)
-    return tuple(
-        by_patient(
-            linkability(
-                train=material.train.rows,
-                holdout=holdout.rows,
-                synthetic=material.synthetic,
-                first=first,
-                second=~first,
-                target=target,
-                seed=seed,
-            ),
-            material.train,
-            holdout,
-            everybody,
-        )
-        for target, first in splits
-    )
-
-
-def _secrets(material: Material, holdout: Group, *, seed: int) -> tuple[Attack, ...]:
-    """Each secret, for who knows the quasi-identifiers and for who knows everything else."""
-    roles = material.roles
-    attackers: list[tuple[str, NDArray[np.bool_] | None]] = [("everything else", None)]
-    if roles.quasi_identifiers:
-        attackers.insert(0, ("quasi-identifiers", material.columns(roles.quasi_identifiers)))
-    found: list[Attack] = []
-    for known, columns in attackers:
-        attacks = inference(
-            train=material.train.rows,
-            holdout=holdout.rows,
-            synthetic=material.synthetic,
-            secrets=[material.place(name) for name in roles.secrets],
-            names=[f"{name}, knowing {known}" for name in roles.secrets],
-            known=columns,
-            seed=seed,
-        )
-        for name, attack in zip(roles.secrets, attacks, strict=True):
-            has = (material.train.frame[name], holdout.frame[name])
-            counted = has[0].is_not_null().to_numpy(), has[1].is_not_null().to_numpy()
-            found.append(by_patient(attack, material.train, holdout, counted))
-    return tuple(found)
-
-
-def _everybody(group: Group) -> NDArray[np.bool_]:
-    return np.ones(len(group.number), np.bool_)
-
-
-def _together(
-    name: str, attacks: tuple[Attack, ...] | NotMeasured, train: Group, holdout: Group
-) -> list[Scores]:
-    """What several attacks of one kind find out about each person, weighted by surprise.
-
-    A success counts -log of the share of controls it succeeds on: what anybody could have inferred
-    about anybody counts little.
-    """
-    if isinstance(attacks, NotMeasured):
-        return []
-    ours, theirs = np.zeros(len(train.number)), np.zeros(len(holdout.number))
-    for attack in attacks:
-        hits = attack.controls_succeeded
-        surprise = -np.log((hits.sum() + 1) / (len(hits) + 2))
-        ours += surprise * attack.succeeded
-        theirs += surprise * hits
-    return [
-        Scores(
-            name=f"{name}, all secrets together",
-            train=most_of(ours, train.person, train.people),
-            holdout=most_of(theirs, holdout.person, holdout.people),
-        )
-    ]
 
 
 def _classes(

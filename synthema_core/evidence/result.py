@@ -5,9 +5,10 @@ from typing import Literal, get_args
 
 from ..anonymity import Anonymity
 from ..intervals import NotMeasured
+from ..privacy.attack import Sweep
 from ..privacy.avatar import AvatarDistances
-from ..privacy.disclosure import Attack
 from ..privacy.epsilon import EmpiricalEpsilon
+from .belonging import Belonging
 from .exposure import Exposure
 from .roles import Roles
 
@@ -61,6 +62,8 @@ class Evidence:
         level: "none", "quick" (attacks that train no model) or "full".
         roles: What the adversary knows and wants, and the unit that is attacked.
         scope: Rows and patients that the attacks looked at.
+        membership: Who was in the training table, by every attack.
+        singling_out: A condition that one synthetic row alone meets points at one person.
         linkability: Two parts of a record lead to one synthetic row.
         inference: The closest synthetic row gives away a secret.
         epsilon: Lower bound on the privacy loss of the generator.
@@ -72,8 +75,10 @@ class Evidence:
     level: Level
     roles: Roles
     scope: Scope
-    linkability: tuple[Attack, ...] | NotMeasured
-    inference: tuple[Attack, ...] | NotMeasured
+    membership: Belonging | NotMeasured
+    singling_out: Sweep | NotMeasured
+    linkability: Sweep | NotMeasured
+    inference: Sweep | NotMeasured
     epsilon: EmpiricalEpsilon | NotMeasured
     classes: TableClasses | NotMeasured
     avatars: AvatarDistances | NotMeasured

@@ -121,7 +121,8 @@ def singled_out(
         dependence(outside, h),
         crowding(inside, outside, h) if h < n else 1.0,
     )
-    main = float((inside.count == 1).sum()), len(found) / effect
+    shared = in_common(inside.count) if h < n else 1.0
+    main = float((inside.count == 1).sum()), len(found) / effect / shared
     control = _control(inside, outside, n, h, effect)
     blind = at_random(*about, n_attacks, rng)
     alone = blind.on(members, enough=2).count == 1
@@ -209,6 +210,20 @@ def in_place_of_members(inside: Matches, outside: Matches, *, n: int, h: int) ->
     """
     free = (inside.count == 0) + (inside.count == 1) / n
     return min(float((outside.count * free).mean()) * n / h, 1.0)
+
+
+def in_common(counts: NDArray[np.int64]) -> float:
+    """By how much main and a smaller control vary together, as variance of main.
+
+    Where by chance few predicates isolate a member, more are free to isolate somebody in place of
+    one. Of predicates with Poisson counts, the variance of the difference is that of main, plus
+    twice the number met by two, plus that of drawing the control.
+
+    Returns:
+        At least 1.
+    """
+    single, double = int((counts == 1).sum()), int((counts == 2).sum())
+    return 1 + 2 * double / max(single, 1)
 
 
 def crowding(inside: Matches, outside: Matches, h: int) -> float:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..evidence import Evidence
 from ..intervals import Estimate, NotMeasured
-from ..privacy.disclosure import Attack
+from ..privacy.attack import Attack, Sweep
 from .figures import count, interval, number, percent, sentence, strip
 
 SHOWN = 12  # attacks of a family in the open; the rest fold away
@@ -29,6 +29,13 @@ class Family:
 
 
 FAMILIES = (
+    Family(
+        "singling_out",
+        "Singling out",
+        "An adversary reads conditions off the synthetic table that one synthetic row alone meets, "
+        "such as an age and a rare mutation. Does each point at one real person?",
+        "exactly one person of the table meets the condition; conditions are counted, not people",
+    ),
     Family(
         "linkability",
         "Linkability",
@@ -56,9 +63,14 @@ def measured(evidence: Evidence, key: str) -> tuple[Attack, ...]:
     found = getattr(evidence, key)
     if isinstance(found, NotMeasured):
         return ()
-    return tuple(
-        sorted((a for a in found if a.risk.low is not None), key=lambda a: -(a.risk.low or 0.0))
-    )
+    some = (attack for attack in found.attacks if attack.risk.low is not None)
+    return tuple(sorted(some, key=lambda attack: -(attack.risk.low or 0.0)))
+
+
+def worst(evidence: Evidence, key: str) -> Attack | None:
+    """The worst attack of a family, its interval corrected for having tried all."""
+    found = getattr(evidence, key)
+    return None if isinstance(found, NotMeasured) else found.worst
 
 
 def above(attack: Attack) -> bool:
@@ -66,7 +78,7 @@ def above(attack: Attack) -> bool:
     return attack.risk.low is not None and attack.risk.low > 0
 
 
-def _shown(family: Family, found: tuple[Attack, ...] | NotMeasured) -> dict[str, Any]:
+def _shown(family: Family, found: Sweep | NotMeasured) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "key": family.key,
         "title": family.title,
@@ -75,25 +87,37 @@ def _shown(family: Family, found: tuple[Attack, ...] | NotMeasured) -> dict[str,
     }
     if isinstance(found, NotMeasured):
         return {**shown, "reason": sentence(found.reason)}
-    order = sorted(found, key=lambda a: -(a.risk.low if a.risk.low is not None else -9.0))
-    rows = [_row(attack) for attack in order]
-    hits = sum(map(above, found))
+    attacks = found.attacks
+    order = sorted(attacks, key=lambda a: -(a.risk.low if a.risk.low is not None else -9.0))
+    rows = [row(attack) for attack in order]
+    says = "No attack could be compared with its control."
+    if found.worst is not None:
+        risk = found.worst.risk
+        says = (
+            f"The worst of {count(found.worst.tried)} attacks: risk {number(risk.value)} "
+            f"({interval(risk)}, widened so that the intervals of all of them hold at once): "
+            f"{named(found.worst)}."
+        )
     return {
         **shown,
         "rows": rows[:SHOWN],
         "others": rows[SHOWN:],
-        "says": (
-            f"In {count(hits)} of {count(len(found))} attacks the interval of the risk lies above "
-            f"0; where nothing leaks, about {0.025 * len(found):.1f} of {count(len(found))} "
-            "would by chance."
-        ),
-        "sources": list(dict.fromkeys(attack.source for attack in found)),
+        "says": says,
+        "alarm": found.worst is not None and above(found.worst),
+        "sources": list(dict.fromkeys(attack.source for attack in attacks)),
     }
 
 
-def _row(attack: Attack) -> dict[str, Any]:
+def named(attack: Attack) -> str:
+    """What it is after, and who is."""
+    return f"{attack.target} ({attack.attacker})"
+
+
+def row(attack: Attack) -> dict[str, Any]:
+    """One attack as a line of the table."""
     return {
         "target": attack.target,
+        "attacker": attack.attacker,
         "main": _share(attack.main),
         "control": _share(attack.control),
         "baseline": percent(attack.baseline),

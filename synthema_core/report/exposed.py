@@ -20,7 +20,7 @@ def exposure(found: Exposure | NotMeasured, *, unit: str | None) -> dict[str, An
             0, _subgroup(smaller, name=f"in one of {found.n_smaller:,} groups below {FLOOR}")
         )
     return {
-        "lists": [_list(worst) for worst in found.worst],
+        "lists": [listed(worst) for worst in found.worst],
         "groups": rows[:SHOWN],
         "others": rows[SHOWN:],
         "columns": ", ".join(found.columns),
@@ -32,7 +32,8 @@ def exposure(found: Exposure | NotMeasured, *, unit: str | None) -> dict[str, An
     }
 
 
-def _list(worst: Worst) -> dict[str, Any]:
+def listed(worst: Worst) -> dict[str, Any]:
+    """One attack's most suspicious people."""
     return {
         "attack": worst.attack,
         "ahead": count(worst.n_ahead),

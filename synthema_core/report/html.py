@@ -7,7 +7,7 @@ import jinja2
 
 from ..audit import Audit
 from ..tables import atomic_path
-from . import attacks, declared, exposed, figures, sections, summary
+from . import attacks, belonging, declared, exposed, figures, sections, summary, weights
 from .figures import count
 from .ink import ink
 from .key_figures import key_figures
@@ -71,13 +71,13 @@ def render(audit: Audit) -> str:
             warnings=audit.warnings,
             key_figures=key_figures(audit),
             reference=sections.reference(audit),
-            membership=sections.membership(audit.membership),
+            membership=belonging.membership(audit.membership, audit.evidence.membership),
             families=attacks.families(audit.evidence),
             epsilon=declared.epsilon(audit.evidence.epsilon),
             exposure=exposed.exposure(audit.evidence.exposure, unit=audit.evidence.roles.unit),
             classes=declared.classes(audit.evidence.classes),
             avatars=declared.avatars(audit.evidence.avatars),
-            model={"reason": "It was not given to this audit: rows and weights are judged apart."},
+            model=weights.model(audit.model),
             requirements=requirements(audit),
             context=declared.context(audit),
             scope=declared.scope(audit),

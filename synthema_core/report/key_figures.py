@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ..audit import Audit
 from ..intervals import Estimate, NotMeasured
-from .attacks import FAMILIES, measured
+from .attacks import FAMILIES, named, worst
 from .figures import NONE, count, interval, number, percent, sentence, strip
 from .ink import Inline
 from .sections import curve_name
@@ -76,11 +76,43 @@ def _evidence(audit: Audit) -> list[KeyFigure]:
 def _attacks(audit: Audit) -> list[KeyFigure]:
     """The worst of each family, and the bound on the privacy loss."""
     rows = []
+    others = audit.evidence.membership
+    if not isinstance(others, NotMeasured):
+        judged = others.verdict
+        best = next(one for one in judged.attacks if one.name == judged.strongest)
+        reading = (
+            f"{best.name}; of {len(judged.attacks)} attacks; corrected p {number(judged.p_value)}"
+        )
+        rows.append(
+            _figure(
+                "evidence",
+                "membership",
+                "Strongest membership attack, AUC",
+                best.auc,
+                reading,
+                reference=0.5,
+                bottom=0.4,
+            )
+        )
+    if not isinstance(audit.model, NotMeasured):
+        attack = audit.model.membership
+        if not isinstance(attack, NotMeasured):
+            rows.append(
+                _figure(
+                    "evidence",
+                    "model",
+                    "Model file, AUC by density",
+                    attack.auc,
+                    "0.5 is guessing, 1 the worst",
+                    reference=0.5,
+                    bottom=0.4,
+                )
+            )
     for family in FAMILIES:
         found = getattr(audit.evidence, family.key)
-        attacks = measured(audit.evidence, family.key)
+        highest = worst(audit.evidence, family.key)
         name = f"{family.title}, highest risk"
-        if not attacks:
+        if highest is None:
             reason = found.reason if isinstance(found, NotMeasured) else "Nothing to compare."
             rows.append(
                 KeyFigure(
@@ -92,13 +124,13 @@ def _attacks(audit: Audit) -> list[KeyFigure]:
                 )
             )
             continue
-        reading = f"0 is none, 1 the worst; {attacks[0].target}; of {len(attacks)} attacks"
+        reading = f"0 is none, 1 the worst; {named(highest)}; corrected for {highest.tried} attacks"
         rows.append(
             _figure(
                 "evidence",
                 family.key,
                 name,
-                attacks[0].risk,
+                highest.risk,
                 reading,
                 reference=0.0,
                 bottom=-0.2,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..audit import Audit
 from ..intervals import NotMeasured
 from ..privacy.membership import Membership
-from .attacks import FAMILIES, measured
+from .attacks import FAMILIES, named
 from .figures import interval, number, sentence
 
 TITLES = {family.key: family.title for family in FAMILIES}
@@ -60,7 +60,7 @@ def _family(key: str) -> Asked:
         if isinstance(found, NotMeasured):
             yield _gap(key, title, found.reason)
             return
-        worst = next(iter(measured(audit.evidence, key)), None)
+        worst = found.worst
         if worst is None:
             yield _gap(key, title, "no attack could be compared with its control")
             return
@@ -68,8 +68,8 @@ def _family(key: str) -> Asked:
             anchor=key,
             title=title,
             text=(
-                f"highest risk {number(worst.risk.value)} (95% interval {interval(worst.risk)}), "
-                f"{worst.target}; the worst of {len(found)}."
+                f"risk {number(worst.risk.value)} (corrected 95% interval {interval(worst.risk)}), "
+                f"the worst of {worst.tried} attacks: {named(worst)}."
             ),
         )
 
@@ -82,6 +82,13 @@ def _membership(audit: Audit) -> Iterator[Answer]:
         yield _gap("membership", "Membership", found.reason)
         return
     text = f"AUC {number(found.auc.value)} (95% interval {interval(found.auc)}); 0.5 is guessing."
+    others = audit.evidence.membership
+    if not isinstance(others, NotMeasured):
+        judged = others.verdict
+        text = (
+            f"by distance, {text} Of {len(judged.attacks)} attacks ‘{judged.strongest}’ stands out "
+            f"most, corrected p-value {number(judged.p_value)}."
+        )
     yield Answer(anchor="membership", title="Membership", text=text)
 
 
@@ -155,8 +162,32 @@ def _fidelity(audit: Audit) -> Iterator[Answer]:
 
 
 def _weights(audit: Audit) -> Iterator[Answer]:
-    del audit
-    yield _gap("model", "The model file", "it was not given to this audit")
+    found = audit.model
+    title = "The model file"
+    if isinstance(found, NotMeasured):
+        yield _gap("model", title, found.reason)
+        return
+    if isinstance(found.membership, NotMeasured):
+        yield _gap("model", title, found.membership.reason)
+        return
+    auc, gap = found.membership.auc, found.gap
+    yield Answer(
+        anchor="model",
+        title=title,
+        text=(
+            f"membership by its density: AUC {number(auc.value)} (95% interval {interval(auc)}); "
+            f"gap {number(gap.value)} nats ({interval(gap)})."
+        ),
+    )
+    if not isinstance(found.extraction, NotMeasured):
+        told = sum(
+            attack.risk.low is not None and attack.risk.low > 0 for attack in found.extraction
+        )
+        text = (
+            f"in {told} of {len(found.extraction)} columns it lists values of training patients "
+            "beyond chance."
+        )
+        yield Answer(anchor="model", title="Values the file lists", text=text)
 
 
 def _provenance(audit: Audit) -> Iterator[Answer]:
@@ -184,7 +215,7 @@ ICO = "ICO (United Kingdom), guidance on identifiability"
 EHDS = "EHDS, Regulation (EU) 2025/327, art. 66 and rec. 77"
 
 MAP: tuple[tuple[str, str, Asked], ...] = (
-    (WP29, "Can a person be singled out?", _all(_membership, _exposed)),
+    (WP29, "Can a person be singled out?", _all(_family("singling_out"), _membership, _exposed)),
     (WP29, "Can records of one person be linked?", _family("linkability")),
     (WP29, "Can something be inferred about a person?", _family("inference")),
     (WP29, "Is the residual risk assessed again over time?", _declared("review")),

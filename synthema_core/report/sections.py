@@ -11,7 +11,6 @@ from ..fidelity.pairwise import Pairs
 from ..fidelity.survival import SurvivalDistance
 from ..intervals import Estimate, NotMeasured
 from ..privacy.distance import Distances, Quantiles
-from ..privacy.membership import Membership
 from . import plots
 from .columns import picture
 from .figures import NONE, count, interval, number, percent, sentence
@@ -22,30 +21,6 @@ Row = tuple[str, ...]
 
 SHOWN = 24  # columns drawn in the open; the rest fold away
 ZOOMED = 20  # columns in the second map, when the first has too many to label
-
-
-def membership(measured: Membership | NotMeasured) -> dict[str, Any]:
-    """The attack: its curve, its figures, its definition."""
-    if isinstance(measured, NotMeasured):
-        return {"reason": sentence(measured.reason)}
-    at = [0.001, 0.01, 0.05, 0.1, 0.2, 0.5]
-    tpr = np.interp(at, measured.fpr, measured.tpr)
-    detectable = number(measured.minimum_detectable_auc)
-    return {
-        "members": count(measured.n_members),
-        "controls": count(measured.n_controls),
-        "synthetic": count(measured.n_synthetic),
-        "picture": plots.roc(measured.fpr, measured.tpr, n_controls=measured.n_controls, key="roc"),
-        "head": ["False-positive rate", "True-positive rate"],
-        "rows": [(percent(x), percent(y)) for x, y in zip(at, tpr, strict=True)],
-        "table": [
-            _row("AUC (0.5 is guessing)", measured.auc),
-            _row("Members found at 1% false positives", measured.tpr_at_1, as_percent=True),
-            _row("Members found at 10% false positives", measured.tpr_at_10, as_percent=True),
-            ("Smallest AUC that four such audits of five detect", detectable, NONE, NONE),
-        ],
-        "source": measured.source,
-    }
 
 
 def distances(measured: Distances) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from ..audit import Audit
 from ..intervals import Estimate, NotMeasured
 from ..privacy.membership import Membership
-from .attacks import FAMILIES, Family, above, measured
+from .attacks import FAMILIES, Family, above, named, worst
 from .figures import count, number, percent, sentence, spoken
 
 OTHERS = (
+    ("membership", "Other membership attacks"),
     ("epsilon", "Privacy loss"),
     ("exposure", "Who is exposed"),
     ("classes", "Class sizes"),
@@ -68,6 +69,7 @@ def found(audit: Audit) -> list[Finding]:
     findings = []
     if isinstance(audit.membership, Membership):
         findings += _membership(audit.membership)
+        findings += _together(audit)
     else:
         text = (
             "Whether the table betrays its patients was not measured: no attack could be compared "
@@ -103,13 +105,13 @@ def not_measured(audit: Audit) -> list[tuple[str, str]]:
     gaps.append(
         (
             "Other attacks",
-            "Singling out, reconstruction, and membership attacks that train models are not part "
-            "of this audit.",
+            "Reconstruction is not part of this audit."
+            if audit.evidence.level == "full"
+            else "Reconstruction, and attacks that train models, are not part of this audit.",
         )
     )
-    gaps.append(
-        ("The generator", "The audit read rows. Model files and their queries were not examined.")
-    )
+    if isinstance(audit.model, NotMeasured):
+        gaps.append(("The model file", sentence(audit.model.reason)))
     return gaps
 
 
@@ -163,24 +165,17 @@ def _unmeasured(audit: Audit) -> list[tuple[str, str]]:
 
 
 def _family(audit: Audit, family: Family) -> list[Finding]:
-    attacks = measured(audit.evidence, family.key)
-    if not attacks:
+    highest = worst(audit.evidence, family.key)
+    if highest is None:
         return []
-    worst, total = attacks[0], len(attacks)
-    hits = sum(map(above, attacks))
-    if hits == 0:
-        text = (
-            f"{family.title}: in none of {total} attacks did training patients fare worse than "
-            f"people never seen; the highest risk is {spoken(worst.risk)}."
-        )
-    else:
-        text = (
-            f"{family.title}: in {hits} of {total} attacks training patients fare worse than "
-            f"people never seen (about {0.025 * total:.1f} would by chance); most in "
-            f"‘{worst.target}’: risk {spoken(worst.risk)}."
-        )
-    # by chance alone one interval in forty lies above 0
-    return [Finding(kind="evidence", text=text, alarm=hits > 1 + 0.05 * total)]
+    tried = f"of {highest.tried} attacks" if highest.tried > 1 else "one attack"
+    told = above(highest)
+    verb = "fare worse than" if told else "fare no worse than"
+    text = (
+        f"{family.title}: training patients {verb} people never seen; the highest risk, {tried}, "
+        f"is {spoken(highest.risk)}, in ‘{named(highest)}’."
+    )
+    return [Finding(kind="evidence", text=text, alarm=told)]
 
 
 def _claim(audit: Audit) -> list[Finding]:
@@ -196,6 +191,30 @@ def _claim(audit: Audit) -> list[Finding]:
             f"{least}. That confirms nothing."
         )
     return [Finding(kind="evidence", text=text, alarm=bool(bound.refuted))]
+
+
+def _together(audit: Audit) -> list[Finding]:
+    """The verdict on all membership attacks, and the model file's own."""
+    findings = []
+    found = audit.evidence.membership
+    if not isinstance(found, NotMeasured):
+        judged = found.verdict
+        best = next(one for one in judged.attacks if one.name == judged.strongest)
+        text = (
+            f"Of {len(judged.attacks)} membership attacks ‘{best.name}’ stands out most: AUC "
+            f"{spoken(best.auc)}, and if nothing leaked, some attack would do as well in "
+            f"{percent(judged.p_value)} of audits."
+        )
+        findings.append(Finding(kind="evidence", text=text, alarm=judged.leak))
+    if not isinstance(audit.model, NotMeasured):
+        attack = audit.model.membership
+        if not isinstance(attack, NotMeasured) and attack.auc.value is not None:
+            text = (
+                "Who holds the model file tells training patients from people never seen by their "
+                f"density with AUC {spoken(attack.auc)}; 0.5 is guessing."
+            )
+            findings.append(Finding(kind="evidence", text=text, alarm=_above(attack.auc, 0.5)))
+    return findings
 
 
 def _copies(audit: Audit) -> list[Finding]:

@@ -14,7 +14,6 @@ from synthema_core.context import ReleaseContext
 from synthema_core.errors import SchemaError, SynthemaError
 from synthema_core.evidence import material
 from synthema_core.intervals import NotMeasured
-from synthema_core.privacy.disclosure import Attack
 from synthema_core.report.document import document
 from synthema_core.report.html import render
 
@@ -69,14 +68,15 @@ def audits(tables):
 
 def attacks(found):
     families = (getattr(found.evidence, name) for name in ("linkability", "inference"))
-    return [a for family in families for a in family if isinstance(a, Attack)]
+    return [attack for family in families for attack in family.attacks]
 
 
 def test_a_copy_is_found_by_every_attack_that_knows_enough(audits):
     found = audits["copy"]
-    for attack in attacks(found):
-        assert attack.main.value > 0.7  # two people may share their quasi-identifiers
-    assert all(a.risk.low > 0 for a in attacks(found) if "quasi" not in a.target)
+    assert all(attack.risk.low > 0 for attack in attacks(found))
+    assert found.evidence.linkability.worst.main.value > 0.9
+    assert found.evidence.inference.worst.main.value == 1.0
+    assert found.evidence.singling_out.worst.risk.low > 0
     assert found.evidence.epsilon.refuted is True
     assert found.evidence.avatars.hidden_rate.value == 0.0
 
@@ -85,6 +85,16 @@ def test_a_fresh_sample_shows_no_risk(audits):
     found = attacks(audits["fresh"])
     assert sum(a.risk.low is not None and a.risk.low > 0 for a in found) <= 1
     assert audits["fresh"].evidence.exposure.worst[0].n_ahead <= 3
+
+
+def test_membership_attacks_agree_on_a_copy_and_on_nothing(audits):
+    judged = audits["copy"].evidence.membership.verdict
+    assert judged.leak
+    assert judged.combined.auc.value > 0.95
+    assert not audits["fresh"].evidence.membership.verdict.leak
+    frame = audits["copy"].frame()
+    assert frame.filter(section="membership verdict").height == len(judged.attacks)
+    assert "member_scores" not in json.dumps(document(audits["copy"]))
 
 
 def test_every_attack_says_whom_it_attacked_and_what_chance_would_do(audits):
@@ -97,7 +107,7 @@ def test_every_attack_says_whom_it_attacked_and_what_chance_would_do(audits):
 
 def test_without_a_holdout_nothing_is_measured_and_nothing_reads_as_zero(audits):
     found = audits["no holdout"].evidence
-    for name in ("linkability", "inference", "epsilon", "exposure"):
+    for name in ("membership", "singling_out", "linkability", "inference", "epsilon", "exposure"):
         assert "control group" in getattr(found, name).reason
     assert found.classes.train.classes.k == 1
 
@@ -134,7 +144,7 @@ def test_a_rare_subgroup_that_is_copied_has_its_own_row(tables):
 
 def test_groups_below_five_are_taken_together(tables):
     train, holdout, fresh, schema = tables
-    names = pl.Series(["A", "B", "alone", "pair", "pair", *["A"] * (train.height - 5)])
+    names = pl.Series(["A", "B", "zebra", "pair", "pair", *["A"] * (train.height - 5)])
     train = train.with_columns(center=names)
     schema = sc.Schema.infer(train)
     found = sc.audit(
@@ -147,9 +157,9 @@ def test_groups_below_five_are_taken_together(tables):
     )
     exposed = found.evidence.exposure
     assert exposed.subgroups == ()
-    assert exposed.smaller.n_train == 4  # B, alone, and the pair
+    assert exposed.smaller.n_train == 4  # B, zebra, and the pair
     assert exposed.n_smaller == 3
-    assert "alone" not in json.dumps(document(found)["evidence"])
+    assert "zebra" not in json.dumps(document(found)["evidence"])
 
 
 def visits(patients, seed, *, first):
@@ -171,6 +181,8 @@ def test_patients_are_the_unit_where_they_have_several_rows():
     assert found.membership.n_members == 90
     assert found.membership.n_controls == 80
     assert found.evidence.scope.people_train == 90
+    for one in found.evidence.membership.attacks:
+        assert (one.n_members, one.n_controls) == (90, 80)
     assert {a.main.n for a in attacks(found)} == {90}
     first = found.evidence.exposure.worst[0]
     assert first.n_ahead >= 30
@@ -213,12 +225,12 @@ def test_roles_come_from_the_schema(tables):
     marked = schema.with_column("age", role="quasi_identifier").with_column("npm1", role="secret")
     found = sc.audit(train=train, synthetic=fresh, holdout=holdout, schema=marked, seed=0)
     assert found.evidence.roles.quasi_identifiers == ("age",)
-    assert {a.target for a in found.evidence.inference} == {
+    assert {a.target for a in found.evidence.inference.attacks} == {
         "npm1, knowing quasi-identifiers",
         "npm1, knowing everything else",
     }
     bare = sc.audit(train=train, synthetic=fresh, holdout=holdout, schema=schema, seed=0)
-    assert len(bare.evidence.inference) == len(train.columns)
+    assert len(bare.evidence.inference.attacks) == len(train.columns)
     assert "no quasi-identifier was declared" in bare.evidence.classes.reason
 
 
@@ -296,7 +308,9 @@ def test_nothing_about_single_people_is_in_the_json_but_row_numbers(audits):
 def test_every_number_of_the_frame_has_a_source(audits):
     frame = audits["copy"].frame()
     evidence = frame.filter(pl.col("kind") == "evidence")
-    assert {"linkability", "inference", "epsilon", "subgroups"} <= set(evidence["section"])
+    assert {"singling out", "linkability", "inference", "epsilon", "subgroups"} <= set(
+        evidence["section"]
+    )
     assert (frame["source"].str.len_chars() > 0).all()
     measured = evidence.filter(pl.col("value").is_not_null())
     assert measured["low"].null_count() == 0

@@ -16,7 +16,7 @@ from synthema_core.anonymity import anonymity
 from synthema_core.audit import Audit, BrokenRule, Provenance, Validity
 from synthema_core.context import ReleaseContext
 from synthema_core.errors import OutputError
-from synthema_core.evidence import Evidence, Roles, Scope
+from synthema_core.evidence import Belonging, Evidence, Roles, Scope, Weights
 from synthema_core.evidence.exposure import Exposed, Exposure, Subgroup, Worst
 from synthema_core.evidence.result import TableClasses
 from synthema_core.fidelity.joint import ColumnImportance, Detection
@@ -24,11 +24,12 @@ from synthema_core.fidelity.marginal import ColumnShape, Shapes
 from synthema_core.fidelity.pairwise import PairDifference, Pairs
 from synthema_core.fidelity.survival import SurvivalDistance
 from synthema_core.intervals import EMPTY, Estimate, NotMeasured
+from synthema_core.privacy.attack import Attack, sweep
 from synthema_core.privacy.avatar import AvatarDistances
-from synthema_core.privacy.disclosure import Attack
 from synthema_core.privacy.distance import Distances, Quantiles
 from synthema_core.privacy.epsilon import EmpiricalEpsilon
 from synthema_core.privacy.membership import Membership
+from synthema_core.privacy.verdict import Adjusted, Verdict
 from synthema_core.report import plots, sections, write_html
 from synthema_core.report.html import SECTIONS, render
 
@@ -122,7 +123,30 @@ def attack(name, target, risk, n=770):
     )
 
 
-def fake_evidence(*, risk, holdout):
+def fake_weights(membership):
+    return Weights(
+        digest="c" * 64,
+        parameters=123_456,
+        rows=770,
+        membership=membership,
+        gap=Estimate(value=1.5, low=0.4, high=2.6, n=1540),
+        epsilon=NotMeasured(reason="made up"),
+        worst=Worst(
+            attack="log-density of the model",
+            people=(Exposed(rows=(3,), score=-21.4, p=0.2),),
+            n_ahead=0,
+            n=770,
+            n_controls=770,
+        ),
+        extraction=(attack("extraction", "wbc", 0.3),),
+        queried=1000,
+        copied_train=estimate(0.0, 0.005, 770),
+        copied_holdout=estimate(0.0, 0.005, 770),
+        source=SOURCE,
+    )
+
+
+def fake_evidence(*, risk, holdout, membership):
     why = NotMeasured(reason="no holdout was given")
     table = pl.DataFrame({"sex": ["f", "m", "m"], "age": [1, 2, 2], "npm1": [0, 1, 0]})
     classes = anonymity(table, quasi_identifiers=["sex", "age"], secrets=["npm1"])
@@ -152,8 +176,30 @@ def fake_evidence(*, risk, holdout):
             people_train=700,
             people_holdout=690 if holdout else 0,
         ),
-        linkability=(attack("linkability", "halves", risk),) if holdout else why,
-        inference=tuple(attack("inference", f"{c}, knowing all", risk / 2) for c in CLINICAL * 2)
+        membership=Belonging(
+            attacks=(membership, replace(membership, name="values")),
+            verdict=Verdict(
+                p_value=0.01 if risk > 0.05 else 0.4,
+                leak=risk > 0.05,
+                strongest="values",
+                attacks=tuple(
+                    Adjusted(
+                        name=name,
+                        p_value=0.01 if risk > 0.05 else 0.4,
+                        auc=replace(membership.auc, low=0.45),
+                    )
+                    for name in ("distance", "values", "combined")
+                ),
+                combined=replace(membership, name="combined"),
+                relabelings=500,
+                source=SOURCE,
+            ),
+        )
+        if holdout
+        else why,
+        singling_out=sweep([attack("singling out", "1 column", risk)]) if holdout else why,
+        linkability=sweep([attack("linkability", "halves", risk)]) if holdout else why,
+        inference=sweep([attack("inference", f"{c}, knowing all", risk / 2) for c in CLINICAL * 2])
         if holdout
         else why,
         epsilon=EmpiricalEpsilon(
@@ -208,6 +254,11 @@ def fake_audit(*, columns=CLINICAL, auc=0.512, holdout=True, name="AML, AMLSG 20
     fpr = np.concatenate([[0.0], np.geomspace(1e-3, 1, 120)])
     tpr = np.ones_like(fpr) if auc == 1 else fpr ** ((1 - auc) / auc)
     membership = Membership(
+        name="distance",
+        p_value=0.3,
+        tpr_at_01=estimate(float(np.interp(0.001, fpr, tpr)), 0.002, 770),
+        member_scores=np.zeros(0),
+        control_scores=np.zeros(0),
         auc=Estimate(
             value=auc,
             low=max(0.0, auc - 0.028) if auc < 1 else 1.0,
@@ -271,7 +322,10 @@ def fake_audit(*, columns=CLINICAL, auc=0.512, holdout=True, name="AML, AMLSG 20
     return Audit(
         schema_name=name,
         context=ReleaseContext(adversary="a curious colleague", epsilon=1.0),
-        evidence=fake_evidence(risk=max(0.0, 2 * auc - 1.05), holdout=holdout),
+        evidence=fake_evidence(
+            risk=max(0.0, 2 * auc - 1.05), holdout=holdout, membership=membership
+        ),
+        model=fake_weights(membership) if holdout else NotMeasured(reason="no model was given"),
         membership=membership if holdout else NotMeasured(reason="No holdout table was given."),
         distances=distances,
         reference="holdout" if holdout else "train",

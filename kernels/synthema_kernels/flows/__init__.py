@@ -7,10 +7,21 @@
 - `fit`: compiled training with early stopping; `scores`: rows under members; `sample`: drawing
   rows.
 
+Continuous rows have flows of their own, faster where columns are many and all numbers:
+
+- `coupling` and `autoregressive`: bijections, layers of a network that conditions the spline.
+- `continuous`: their density, samples and training, on one device or a mesh.
+
 An ensemble is members that share `Layout` and `Structure`, stacked: every leaf has a leading member
 axis, and every function here compiles once for all of them.
 """
 
+from .autoregressive import Autoregressive as Autoregressive
+from .continuous import ContinuousFit as ContinuousFit
+from .continuous import ContinuousFlow as ContinuousFlow
+from .continuous import Training as Training
+from .continuous import fit_continuous as fit_continuous
+from .coupling import Coupling as Coupling
 from .density import Member as Member
 from .density import Structure as Structure
 from .density import log_prob as log_prob
@@ -32,6 +43,10 @@ from .start import copula_member as copula_member
 
 __all__ = [
     "FAR",
+    "Autoregressive",
+    "ContinuousFit",
+    "ContinuousFlow",
+    "Coupling",
     "Draw",
     "Family",
     "Fitted",
@@ -42,9 +57,11 @@ __all__ = [
     "Pace",
     "Settings",
     "Structure",
+    "Training",
     "copula_member",
     "draw_order",
     "fit",
+    "fit_continuous",
     "log_prob",
     "log_probs",
     "sample",

@@ -1,5 +1,7 @@
 """The attacker's trade-off, on plain axes and where it matters: at low false-positive rates."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,30 +9,45 @@ import numpy as np
 from .. import ink
 
 LOWEST = 1e-3
+STYLES = (  # color, width and dashes of the first, the second and the third curve
+    (ink.REAL, 1.6, "solid"),
+    (ink.SYNTHETIC, 1.6, (0, (5, 1.5))),
+    (ink.HOLDOUT, 1.6, (0, (1.2, 1.2))),
+)
 
 
-def roc(fpr: np.ndarray, tpr: np.ndarray, *, n_controls: int, key: str) -> ink.Inline:
-    """ROC of the membership attack, with the low-FPR corner on logarithmic axes.
+@dataclass(frozen=True, slots=True, eq=False)
+class Roc:
+    """One attack's curve: (k,) ascending false-positive rates, and the rate of members found."""
+
+    fpr: np.ndarray
+    tpr: np.ndarray
+
+
+def roc(curves: Sequence[Roc], *, n_controls: int, key: str, of: str = "membership") -> ink.Inline:
+    """ROC of up to three attacks, with the low-FPR corner on logarithmic axes.
 
     Args:
-        fpr: (k,) ascending, share of never-seen people called members.
-        tpr: (k,) share of training people called members.
+        curves: The first in front.
         n_controls: People behind the FPR; below 1 / n_controls it cannot be resolved.
         key: Prefix of the element ids.
+        of: What the attack is after, for the label.
     """
 
     def paint(figure: Any) -> None:
         whole, corner = figure.subplots(1, 2)
         straight = np.array([0.0, 1.0])
         whole.plot(straight, straight, color=ink.RULE, linewidth=1, dashes=(4, 3))
-        whole.plot(fpr, tpr, color=ink.REAL, linewidth=1.6)
-        whole.set(xlim=(0, 1), ylim=(0, 1.005), aspect="equal")
-        whole.set_title("Whole curve", loc="left")
         low = max(LOWEST, 1 / max(n_controls, 1))
         grid = np.geomspace(LOWEST, 1, 200)
         corner.plot(grid, grid, color=ink.RULE, linewidth=1, dashes=(4, 3))
-        seen = np.interp(grid, fpr, tpr)
-        corner.plot(grid, np.maximum(seen, LOWEST), color=ink.REAL, linewidth=1.6)
+        for curve, (color, width, line) in reversed(list(zip(curves, STYLES, strict=False))):
+            look = {"color": color, "linewidth": width, "linestyle": line}
+            whole.plot(curve.fpr, curve.tpr, **look)
+            seen = np.interp(grid, curve.fpr, curve.tpr)
+            corner.plot(grid, np.maximum(seen, LOWEST), **look)
+        whole.set(xlim=(0, 1), ylim=(0, 1.005), aspect="equal")
+        whole.set_title("Whole curve", loc="left")
         if low > LOWEST:
             corner.axvspan(LOWEST, low, color="#eceef0", linewidth=0, zorder=0)
         corner.set(xscale="log", yscale="log", xlim=(LOWEST, 1), ylim=(LOWEST, 1.05))
@@ -49,7 +66,7 @@ def roc(fpr: np.ndarray, tpr: np.ndarray, *, n_controls: int, key: str) -> ink.I
             axis.set_major_formatter(lambda value, _: f"{100 * value:g}%")
 
     label = (
-        "ROC curve of the membership attack, whole and in its low false-positive corner on "
+        f"ROC curve of the {of} attack, whole and in its low false-positive corner on "
         "logarithmic axes; the dashed diagonal is guessing."
     )
     return ink.draw(paint, width=820, height=400, key=key, label=label)
