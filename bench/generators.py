@@ -102,6 +102,7 @@ def _flow(name: str, parts: Split, seed: int) -> pl.DataFrame:
     from synthema_core.generate import FlowGenerator
 
     model = FlowGenerator(seed=seed, progress=False).fit(parts.train, schema_of(name, parts.train))
+    model.save(RESULTS / name / "flow" / f"{seed}.synthema")  # for bench.valid --model
     return model.sample(parts.train.height, seed=seed)
 
 
@@ -184,12 +185,12 @@ def drawn(generator: str, name: str, seed: int, parts: Split) -> Path:
     return path
 
 
-def work(tables: Sequence[str], generators: Sequence[str], first: int) -> None:
+def work(tables: Sequence[str], generators: Sequence[str], first: int, at_most: int) -> None:
     """Draw and mark what is absent, quick generators first."""
     for name in tables:
         table = table_of(name)
         most = max(SEEDS[g][name != "aml_amlsg_2016"] for g in generators)
-        for seed in range(first, first + most):
+        for seed in range(first, first + min(most, at_most)):
             parts = split(table, seed)
             paths = {}
             for generator in generators:
@@ -263,6 +264,7 @@ def main() -> None:
     parser.add_argument("--tables", nargs="*", default=list(PROTOCOLS), choices=list(PROTOCOLS))
     parser.add_argument("--generators", nargs="*", default=list(SEEDS), choices=list(SEEDS))
     parser.add_argument("--first", type=int, default=100, help="0 to 4 served development")
+    parser.add_argument("--seeds", type=int, help="at most so many, of any generator")
     parser.add_argument("--draw", action="store_true")
     parser.add_argument("--again", nargs="*", default=[], choices=list(SEEDS))
     parser.add_argument("--picture", action="store_true")
@@ -273,7 +275,7 @@ def main() -> None:
             for path in (RESULTS / name / generator).glob("*"):
                 path.unlink()
     if asked.draw:
-        work(asked.tables, asked.generators, asked.first)
+        work(asked.tables, asked.generators, asked.first, asked.seeds or 99)
     for name in asked.tables:
         print(f"\n{name}\n\n{printed(name)}")
     if asked.picture:
