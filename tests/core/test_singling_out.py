@@ -47,6 +47,7 @@ def test_a_copy_twice_over_is_no_less_singled_out():
         assert two.main.value == one.main.value == 1.0
 
 
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("h", [40, 200, 600])
 def test_fresh_people_are_singled_out_as_often_as_the_control(h):
     """Nominal 95 %, whatever the size of the holdout: at most 7 of 100 audits see a leak."""
