@@ -109,8 +109,8 @@ def main() -> None:
         )
         print(f"  {found['estimate']}")
         print(
-            f"  took {found['wall']:.0f} s ({found['processor']:.0f} s of processor time), peak {words(found['peak'])}; "
-            f"{found['numbers']} figures of evidence with their intervals"
+            f"  took {found['wall']:.0f} s ({found['processor']:.0f} s of processor time), "
+            f"peak {words(found['peak'])}; {found['numbers']} figures of evidence with intervals"
         )
         seconds = found["seconds"].items()
         print("  " + ", ".join(f"{part} {spent:.1f}" for part, spent in seconds if spent >= 0.05))
