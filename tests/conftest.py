@@ -24,3 +24,14 @@ def patient_table():
         return pl.read_parquet(path).drop("pid", strict=False)
 
     return load
+
+
+@pytest.fixture
+def one_thread():
+    """Kernels on one thread: hundreds of small searches wait for each other otherwise."""
+    import numba
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(before)

@@ -24,7 +24,6 @@ LANES = 64 if _simd.HAS_AVX512 else 32
 QUERIES = 4 if _simd.HAS_AVX512 else 2  # sums, tables and codes of a tile fill the registers
 VECTORS = 4
 PANEL = LANES * VECTORS  # pool rows of a tile
-TABLE = 64  # bytes; narrower tables repeat
 
 _BYTE, _WORD = ir.IntType(8), ir.IntType(64)
 _VECTOR = ir.VectorType(_BYTE, LANES)
@@ -35,6 +34,15 @@ def _look_up(builder: Any, table: Any, codes: Any) -> Any:
         return _call(builder, "llvm.x86.avx512.permvar.qi.512", _VECTOR, table, codes)
     name = "avx512.pshuf.b.512" if LANES == 64 else "avx2.pshuf.b"
     return _call(builder, f"llvm.x86.{name}", _VECTOR, table, codes)
+
+
+def _table_at(builder: Any, base: Any, at: Any) -> Any:
+    """A table, as often as a register holds it: an instruction looks up in 16 bytes each."""
+    few = ir.VectorType(_BYTE, ENTRIES)
+    loaded = builder.load(builder.bitcast(builder.gep(base, [at]), few.as_pointer()))
+    loaded.align = 1
+    order = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [x % ENTRIES for x in range(LANES)])
+    return builder.shuffle_vector(loaded, ir.Constant(few, ir.Undefined), order)
 
 
 def _vector_at(builder: Any, base: Any, at: Any) -> Any:
@@ -58,7 +66,7 @@ def near(
     """Which rows of a panel have a sum below the limit, for QUERIES queries.
 
     Args:
-        tables: (queries, groups, TABLE) uint8.
+        tables: (queries, groups, ENTRIES) uint8.
         first: Query that the tile starts at.
         panels: (panels, groups, PANEL) uint8.
         at: Panel of the tile.
@@ -76,7 +84,7 @@ def near(
             return context.make_array(signature.args[which])(context, builder, args[which]).data
 
         count = args[4]
-        row = _times(builder, count, TABLE)
+        row = _times(builder, count, ENTRIES)
         table = [
             builder.gep(data(0), [builder.mul(_plus(builder, args[1], q), row)])
             for q in range(QUERIES)
@@ -91,9 +99,9 @@ def near(
             for total in row_of_sums:
                 builder.store(nothing, total)
         with cgutils.for_range(builder, count) as loop:
-            at_table = _times(builder, loop.index, TABLE)
+            at_table = _times(builder, loop.index, ENTRIES)
             at_codes = _times(builder, loop.index, PANEL)
-            looked = [_vector_at(builder, base, at_table) for base in table]
+            looked = [_table_at(builder, base, at_table) for base in table]
             for v in range(VECTORS):
                 codes = _vector_at(builder, panel, _plus(builder, at_codes, v * LANES))
                 for q in range(QUERIES):

@@ -33,6 +33,7 @@ Integers = NDArray[np.int64]
 
 WORTHWHILE = 0.5  # of the pairs: a pruned search that scores more costs more than a dense one
 SMALL = 2**18  # pairs times columns: below, a filter costs more than it saves
+FEW_NEIGHBORS = 16  # whose distances are first told by their scores
 FEW = 4096  # pool rows that show whether boxes rule out anything
 HOPELESS = 0.9  # of the pairs among so few
 LEAST_SHARE = 2.0**-6  # of the pairs: what the boxes themselves cost
@@ -101,6 +102,7 @@ def _run(
         unit=0.0,
         blur=0.0,
         grain=0.0,
+        later=False,
         own=own,
         radius=radii,
         nearest=index,
@@ -131,8 +133,12 @@ def _run(
 
 def _fitting(task: Task, frame: Frame) -> Task:
     """The task in the units of a frame."""
+    few = 0 < task.distance.shape[1] <= FEW_NEIGHBORS and not task.radius.size
     return task._replace(
-        unit=frame.unit, blur=_blur(frame), grain=2.0**-22 if frame.form == "floats" else 0.0
+        unit=frame.unit,
+        blur=_blur(frame),
+        grain=2.0**-22 if frame.form == "floats" else 0.0,
+        later=few and frame.form == "words",
     )
 
 

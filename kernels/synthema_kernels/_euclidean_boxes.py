@@ -85,6 +85,7 @@ class Task(NamedTuple):
         unit: Distance of one step of a coordinate.
         blur: What rounding may add to a box bound, in steps.
         grain: Relative rounding of a limit.
+        later: Measure at the end what scores tell well enough: k is small, and they are fine.
         own: Leave out the pool row with the number of the query.
         radius: (n,) count what is as close; empty: find neighbors.
         nearest: (n, k) neighbors.
@@ -98,6 +99,7 @@ class Task(NamedTuple):
     unit: float
     blur: float
     grain: float
+    later: bool
     own: bool
     radius: Floats
     nearest: Integers
@@ -107,7 +109,22 @@ class Task(NamedTuple):
 
 
 class Desk(NamedTuple):
-    """One thread's notes on one block of queries."""
+    """One thread's notes on one block of queries.
+
+    Attributes:
+        cells: Coordinates.
+        limit: (BLOCK,) what a score must reach.
+        near: (BLOCK,) squared distance, in steps, that a box must be within.
+        scores: Of a tile, or of all that open a block.
+        peaks: (PANEL,) highest scores of a lane.
+        sure: (1,) what a score must reach to be surely within a radius.
+        members: (BLOCK + 4,) queries that a panel is scored for.
+        axes: (axes * BLOCK,) coordinates along the axes of the boxes.
+        steps: (BLOCK * k,) what the k closest rows are at most away, ascending.
+        rows: (BLOCK * WAITING,) rows that are not yet measured.
+        told: (BLOCK * WAITING,) their scores.
+        waiting: (BLOCK,) how many.
+    """
 
     cells: NDArray[Any]
     limit: NDArray[Any]
@@ -117,6 +134,10 @@ class Desk(NamedTuple):
     sure: NDArray[Any]
     members: Integers
     axes: Singles
+    steps: Floats
+    rows: Integers
+    told: NDArray[Any]
+    waiting: Integers
 
 
 @inner

@@ -18,13 +18,13 @@ from ._euclidean_boxes import (
     members,
     nearest_panel,
 )
-from ._euclidean_tile import HIGHEST, open_block, raise_limit, visit
+from ._euclidean_tile import HIGHEST, WAITING, measure_block, open_block, raise_limit, visit
 from ._jit import device, inner, kernel
 from ._panels import PANEL, Integers, Singles
 from ._simd import take_ticket
 
-OPENING = 16  # panels that give a first limit; their scores fit the cache of a core
-NEARBY = 4  # the same where panels are near each other
+OPENING = 1024 // PANEL  # panels that give a first limit; their scores fit the cache of a core
+NEARBY = 256 // PANEL  # the same where panels are near each other
 
 
 @kernel
@@ -48,7 +48,7 @@ def search_boxes(
 @device
 def _serve(asked: Asked, held: Held, task: Task, first: int, last: int, ticket: Integers) -> None:
     panels = (held.order.size + PANEL - 1) // PANEL
-    desk = _desk(asked, held)
+    desk = _desk(asked, held, task)
     while True:
         start = first + take_ticket(ticket) * BLOCK
         if start >= last:
@@ -70,7 +70,7 @@ def _serve_boxes(
 ) -> None:
     depth = held.low.shape[1]
     panels = (held.order.size + PANEL - 1) // PANEL
-    desk = _desk(asked, held)
+    desk = _desk(asked, held, task)
     found, bound = np.empty(panels, np.int64), np.empty(panels, np.float32)
     bound16 = np.empty(16 * held.low16.shape[0], np.float32)
     low, high = np.empty(depth, np.float32), np.empty(depth, np.float32)
@@ -85,11 +85,13 @@ def _serve_boxes(
         seen += _prune(
             asked, held, task, desk, start, size, found, bound, bound16, low, high, middle, gaps
         )
+        if task.later:
+            measure_block(asked, held, task, desk, start, size)
     task.seen[0] += seen  # a statistic: threads may overwrite each other's
 
 
 @device
-def _desk(asked: Asked, held: Held) -> Desk:
+def _desk(asked: Asked, held: Held, task: Task) -> Desk:
     kind, depth = held.half.dtype, held.low.shape[1]
     steps = asked.cells.size // asked.norm.size
     return Desk(
@@ -101,6 +103,10 @@ def _desk(asked: Asked, held: Held) -> Desk:
         np.empty(1, kind),
         np.empty(BLOCK + 4, np.int64),
         np.zeros(depth * BLOCK, np.float32),
+        np.empty(BLOCK * (task.distance.shape[1] if task.later else 1)),
+        np.empty(BLOCK * WAITING, np.int64),
+        np.empty(BLOCK * WAITING, kind),
+        np.zeros(BLOCK, np.int64),
     )
 
 
@@ -110,6 +116,7 @@ def _clear(asked: Asked, task: Task, desk: Desk, start: int, size: int) -> None:
     steps = asked.cells.size // asked.norm.size
     for w in range(BLOCK):
         desk.limit[w], desk.near[w] = HIGHEST, -1.0
+    desk.steps[:] = np.inf
     for w in range(size):
         at = asked.order[start + w] * steps
         for k in range(steps):

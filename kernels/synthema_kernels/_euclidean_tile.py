@@ -40,7 +40,7 @@ from ._simd import (
 
 LOWEST, HIGHEST = -2.0e9, 2.0e9  # limits: every row passes, none does
 PADDING = -2.06e9  # score of no row, with any product of bytes added
-CROWD = 4  # rows of a panel that pass: from here on, the best first
+WAITING = 16  # rows of a query that are measured together
 DOUBLES = 8  # lanes of a measurement
 
 
@@ -53,6 +53,8 @@ def raise_limit(asked: Asked, task: Task, desk: Desk, q: int, w: int) -> None:
         desk.limit[w], desk.near[w] = HIGHEST, -1.0
         return
     steps = math.sqrt(within) * (1.0 + 1e-12) / task.unit
+    if task.later:
+        steps = min(steps, desk.steps[(w + 1) * task.distance.shape[1] - 1] * (1.0 + 1e-12))
     reach = steps + asked.reach[i]
     value = 0.5 * (asked.norm[i] - reach * reach) + asked.offset[i] - asked.slack[i]
     value = math.floor(value - abs(value) * task.grain)
@@ -185,35 +187,93 @@ def _keep(scores: NDArray[Any], at: int, apart: int, s0: Any, s1: Any, s2: Any, 
 def _offer(
     asked: Asked, held: Held, task: Task, desk: Desk, start: int, panel: int, w: int, at: int
 ) -> None:
-    """Measure the rows of a panel that pass, and insert those that are close enough."""
+    """Measure the rows of a panel that pass, the best first: it rules most others out.
+
+    Where scores are fine, they are measured later: what a score says that a row is at most away
+    makes a limit, too, and hardly more than the k closest rows are left in the end.
+    """
     q = start + w
     query, k = asked.order[q], task.distance.shape[1]
     own = query if task.own else -1
+    later = task.later and asked.pure[query]
     left = bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
     while left != 0:
         lane = lowest_bit(left)
-        if count_bits(left) > CROWD:  # the best first: its distance rules most others out
+        if count_bits(left) > 1:
             scores = load(desk.scores, at, PANEL)
             lane = lowest_bit(bits_eq(scores, splat(highest(scores), PANEL)))
+        score = desk.scores[at + lane]
         desk.scores[at + lane] = PADDING
         left &= ~(np.int64(1) << lane)
         row = held.order[panel * PANEL + lane]
         if row == own:
             continue
-        worst = task.distance[query, k - 1]
-        d = _measured(asked.rows, query, held.rows, row, task.weights, task.holed, worst)
-        if d < worst or (d == worst and row < task.nearest[query, k - 1]):
-            place = k - 1
-            while place > 0 and (
-                d < task.distance[query, place - 1]
-                or (d == task.distance[query, place - 1] and row < task.nearest[query, place - 1])
-            ):
-                task.distance[query, place] = task.distance[query, place - 1]
-                task.nearest[query, place] = task.nearest[query, place - 1]
-                place -= 1
-            task.distance[query, place], task.nearest[query, place] = d, row
+        if later and (held.pure[panel] >> lane) & 1:
+            if desk.waiting[w] == WAITING:
+                _measure(asked, held, task, desk, w, query)
+            place = w * WAITING + desk.waiting[w]
+            desk.rows[place], desk.told[place] = row, score
+            desk.waiting[w] += 1
+            square = asked.norm[query] - 2.0 * (score - asked.offset[query] - asked.slack[query])
+            closer = _rank(desk, w, k, math.sqrt(max(square, 0.0)) + asked.reach[query])
+        else:
+            closer = _insert(asked, held, task, query, row)
+        if closer:
             raise_limit(asked, task, desk, q, w)
             left &= bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
+
+
+@inlined
+def _rank(desk: Desk, w: int, k: int, steps: float) -> bool:
+    """Note that some row is at most so far away; whether that is news."""
+    first, place = w * k, w * k + k - 1
+    if steps >= desk.steps[place]:
+        return False
+    while place > first and steps < desk.steps[place - 1]:
+        desk.steps[place] = desk.steps[place - 1]
+        place -= 1
+    desk.steps[place] = steps
+    return True
+
+
+@inlined
+def _insert(asked: Asked, held: Held, task: Task, query: int, row: int) -> bool:
+    """Measure a row; whether it is among the closest so far."""
+    k = task.distance.shape[1]
+    worst = task.distance[query, k - 1]
+    d = _measured(asked.rows, query, held.rows, row, task.weights, task.holed, worst)
+    if not (d < worst or (d == worst and row < task.nearest[query, k - 1])):
+        return False
+    place = k - 1
+    while place > 0 and (
+        d < task.distance[query, place - 1]
+        or (d == task.distance[query, place - 1] and row < task.nearest[query, place - 1])
+    ):
+        task.distance[query, place] = task.distance[query, place - 1]
+        task.nearest[query, place] = task.nearest[query, place - 1]
+        place -= 1
+    task.distance[query, place], task.nearest[query, place] = d, row
+    return True
+
+
+@inner
+def _measure(asked: Asked, held: Held, task: Task, desk: Desk, w: int, query: int) -> None:
+    """Measure the rows that wait, but for those that closer ones have ruled out."""
+    for at in range(w * WAITING, w * WAITING + desk.waiting[w]):
+        if desk.told[at] >= desk.limit[w]:
+            _insert(asked, held, task, query, desk.rows[at])
+    desk.waiting[w] = 0
+
+
+@inner
+def measure_block(asked: Asked, held: Held, task: Task, desk: Desk, start: int, size: int) -> None:
+    """Measure all rows of a block that wait."""
+    for w in range(size):
+        query = asked.order[start + w]
+        for at in range(w * WAITING, w * WAITING + desk.waiting[w]):
+            if desk.told[at] >= desk.limit[w]:
+                _insert(asked, held, task, query, desk.rows[at])
+        desk.waiting[w] = 0
 
 
 @inner

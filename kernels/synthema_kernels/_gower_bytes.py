@@ -21,7 +21,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from ._bytes_tile import HAS_BYTES, LANES, PANEL, QUERIES, TABLE, VECTORS, fetch, near
+from ._bytes_tile import ENTRIES, HAS_BYTES, LANES, PANEL, QUERIES, VECTORS, fetch, near
 from ._gower_codes import Book, Bytes, Numbers, code_digit, encode
 from ._gower_rows import Table, distance_of, insert, rough_distance, rounding_of
 from ._jit import device, inner, kernel
@@ -191,7 +191,7 @@ def _scan(
     n, m, last = active.size, pool.numeric.shape[0], distance.shape[1] - 1
     panel_count, groups = panels.shape[0], panels.shape[1]
     rounding = 1.0 if book.whole else rounding_of(pool)
-    tables, sums = _table_memory(BLOCK, groups), np.empty((groups, TABLE))
+    tables, sums = _table_memory(BLOCK, groups), np.empty((groups, ENTRIES))
     step, limits = np.zeros(BLOCK), np.zeros(BLOCK, np.uint8)
     masks = np.empty((QUERIES, VECTORS), np.int64)
     queue = np.empty((QUERIES * PANEL * CHUNK, 2), np.int64)
@@ -264,7 +264,7 @@ def _count_block(
     n, m = stop - start, pool.numeric.shape[0]
     panel_count, groups = panels.shape[0], panels.shape[1]
     rounding = 1.0 if book.whole else rounding_of(pool)
-    sums = np.empty((groups, TABLE))
+    sums = np.empty((groups, ENTRIES))
     lower, upper = _table_memory(BLOCK, groups), _table_memory(BLOCK, groups)
     outer, inner = np.zeros(BLOCK, np.uint8), np.zeros(BLOCK, np.uint8)
     possible, sure = np.empty((2, QUERIES, VECTORS), np.int64)
@@ -314,10 +314,10 @@ def _rows_up_to(end: int) -> int:
 @device
 def _table_memory(queries: int, groups: int) -> Bytes:
     """From the start of a cache line on."""
-    size = queries * groups * TABLE
+    size = queries * groups * ENTRIES
     memory = np.zeros(size + 64, np.uint8)
     ahead = -memory.ctypes.data % 64
-    return memory[ahead : ahead + size].reshape((queries, groups, TABLE))
+    return memory[ahead : ahead + size].reshape((queries, groups, ENTRIES))
 
 
 @inner
@@ -340,20 +340,20 @@ def _write_lower(
         number, unit = queries.numeric[i, book.numbers[s]], step * book.weight[s]
         group, hole = book.group[s], book.hole[s]
         if math.isnan(number):
-            for entry in range(TABLE):
+            for entry in range(ENTRIES):
                 sums[group, entry] += unit * (book.digit[s, entry] != hole)
         else:
-            for entry in range(TABLE):
+            for entry in range(ENTRIES):
                 gap = max(book.low[s, entry] - number, number - book.high[s, entry])
                 known = book.digit[s, entry] != hole
                 sums[group, entry] += unit * (max(gap, 0.0) if known else 1.0)
     for s in range(book.codes.size):
         digit = code_digit(queries.codes[i, book.codes[s]], book, s)
         unit, group = step * book.weight[p + s], book.group[p + s]
-        for entry in range(TABLE):
+        for entry in range(ENTRIES):
             sums[group, entry] += unit * (book.digit[p + s, entry] != digit)
     for group in range(sums.shape[0]):
-        for entry in range(TABLE):
+        for entry in range(ENTRIES):
             tables[group, entry] = np.uint8(np.int32(min(sums[group, entry], 255.0)))
 
 
@@ -368,7 +368,7 @@ def _write_upper(
         number, unit = queries.numeric[i, book.numbers[s]], step * book.weight[s]
         group, hole = book.group[s], book.hole[s]
         missing = math.isnan(number)
-        for entry in range(TABLE):
+        for entry in range(ENTRIES):
             gap = max(number - book.low[s, entry], book.high[s, entry] - number)
             gap = 1.0 if missing else max(gap, 0.0)
             if book.digit[s, entry] == hole:
@@ -378,9 +378,9 @@ def _write_upper(
         digit = code_digit(queries.codes[i, book.codes[s]], book, s)
         unit, group = step * book.weight[p + s], book.group[p + s]
         if book.hashed[s]:
-            digit = TABLE  # equal low bits promise nothing
-        for entry in range(TABLE):
+            digit = ENTRIES  # equal low bits promise nothing
+        for entry in range(ENTRIES):
             sums[group, entry] += unit * (book.digit[p + s, entry] != digit)
     for group in range(sums.shape[0]):
-        for entry in range(TABLE):
+        for entry in range(ENTRIES):
             tables[group, entry] = np.uint8(np.int32(math.ceil(min(sums[group, entry], 255.0))))

@@ -16,7 +16,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from ._bytes_tile import ENTRIES, PANEL, TABLE
+from ._bytes_tile import ENTRIES, PANEL
 from ._jit import inner, kernel
 from .rows import Rows
 
@@ -46,8 +46,8 @@ class Book(NamedTuple):
         levels: (q,) digits in use.
         hashed: (q,) whether only the low bits of a code make its digit.
         group, stride: (p + q,) the byte that a digit is part of, and its place value there.
-        digit: (p + q, TABLE) the digit that stands behind each entry of the table.
-        low, high: (p, TABLE) lowest and highest number of the bin behind each entry.
+        digit: (p + q, ENTRIES) the digit that stands behind each entry of the table.
+        low, high: (p, ENTRIES) lowest and highest number of the bin behind each entry.
         whole: Whether every distance is a whole number, so that no sum needs a margin.
     """
 
@@ -85,7 +85,7 @@ def encode(pool: Rows, weights: Numbers) -> tuple[Book, Bytes]:
     levels = np.where(hashed, ENTRIES, levels)
     digits = np.concatenate((bins + (hole < ENTRIES), levels))
     group, stride = _shared(digits)
-    entry = np.arange(TABLE) % ENTRIES
+    entry = np.arange(ENTRIES)
     digit = (entry // stride[:, np.newaxis] % digits[:, np.newaxis]).astype(np.uint8)
     nothing = np.empty((len(numbers), 0))
     weight = np.concatenate((weights[:p][numbers], weights[p:][codes]))

@@ -55,6 +55,7 @@ def test_a_shuffled_copy_is_as_bad():
         assert one.main == other.main
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_fresh_people_disclose_nothing_beyond_the_control():
     """Nominal 95 %: of 100 audits without any leak, at most 7 may say that there is one."""
     outside = np.zeros(3)
@@ -151,6 +152,7 @@ def test_the_two_sources_must_not_overlap():
 NAMES = ["a", "b", "c", "d", "e", "f", "g", "h", "i"]
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_sweep_finds_the_split_that_links_and_is_silent_on_fresh_people():
     train = people(300, seed=11)
     common = {"holdout": people(300, seed=12), "names": NAMES, "seed": 0, "splits": 4}

@@ -205,6 +205,7 @@ def everything(seed, train, synthetic, holdout):
     return [(a.main, a.control, a.baseline, a.risk, a.succeeded.tolist()) for a in found]
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_the_same_seed_gives_the_same_bits_and_blind_guesses_do_not_change():
     tables = mixed(100, seed=7), mixed(100, seed=8), mixed(100, seed=9)
     assert everything(1, *tables) == everything(1, *tables)
@@ -294,6 +295,7 @@ def test_a_copy_of_few_levels_is_not_acquitted_by_ties():
     assert close.identical_share_holdout.value == 1.0
 
 
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(("n", "h"), [(900, 100), (100, 900), (500, 25)])
 def test_a_holdout_of_any_size_leaves_fresh_rows_without_a_risk(n, h):
     alarms = 0
