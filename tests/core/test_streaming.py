@@ -48,7 +48,8 @@ def study(tmp_path_factory):
     holdout.write_csv(folder / "holdout.csv")
     schema = cohort.schema().select(COLUMNS)
     schema.write(folder / "schema.json")
-    return {"train": train, "holdout": holdout, "schema": schema, "seed": 3}, synthetic, folder
+    tables = {"train": train, "holdout": holdout, "schema": schema}
+    return {**tables, "seed": 3, "evidence": "none"}, synthetic, folder
 
 
 def numbers(found):
