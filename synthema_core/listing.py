@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 
 # One entry per person: not numbers.
-PER_PERSON = ("succeeded", "controls_succeeded", "attacked", "member_scores", "control_scores")
+PER_PERSON = (
+    "succeeded",
+    "controls_succeeded",
+    "attacked",
+    "controls_attacked",
+    "member_scores",
+    "control_scores",
+)
 
 
 def plain(value: Any) -> Any:
