@@ -174,12 +174,16 @@ class Encoder:
         ]
         return FlowView(np.stack(codes) if codes else np.empty((0, n), np.int32), Cells(*stacked))
 
-    def log_shares(self, table: pl.DataFrame) -> Floats:
-        """(n,) log of the share that a row's rare levels have of what a flow sees for them."""
+    def log_shares(self, table: pl.DataFrame, names: Iterable[str] | None = None) -> Floats:
+        """(n,) log of the share that a row's rare levels have of what a flow sees for them.
+
+        Of all columns, or of those named.
+        """
+        among = set(self.codecs if names is None else names)
         parts = [
             codec.levels.log_share(table[name])
             for name, codec in self.discrete.items()
-            if codec.levels.pool
+            if codec.levels.pool and name in among
         ]
         total: Floats = np.sum(parts, axis=0) if parts else np.zeros(table.height)
         return total

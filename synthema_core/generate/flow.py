@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import time
 from dataclasses import asdict
-from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -24,10 +23,12 @@ from .streaming import Streaming
 
 try:
     import jax
-    import jax.numpy as jnp
 
     from synthema_kernels import flows
 
+    from .completing import conditional, impute, log_mixture
+    from .drawing import Drawer
+    from .given import HOPELESS, POOL, allowed_where, chosen
     from .starting import copula_members, mixed_rows, structure_of
 except ImportError as error:  # pragma: no cover - needs an environment without the extra
     raise MissingExtra(
@@ -36,7 +37,7 @@ except ImportError as error:  # pragma: no cover - needs an environment without 
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import polars as pl
@@ -230,35 +231,54 @@ class FlowGenerator(Streaming):
         """
         model = self.model
         frame = tables.as_frame(table, name="table")
-        rows = mixed_rows(model.encoder.flow(frame))
-        each = flows.log_probs(model.members, model.structure, rows, model.layout)
-        shares = model.encoder.log_shares(frame)
-        return np.asarray(np.logaddexp.reduce(each, axis=0) - np.log(len(each)) + shares)
+        return log_mixture(model, model.encoder.flow(frame)) + model.encoder.log_shares(frame)
 
     def _stream(self, n: int, seed: int, where: Mapping[str, Any] | None) -> Stream:
         """Rows as they are accepted."""
         model = self.model
         if n < 0:
             raise SynthemaError(f"n: expected a number of rows from 0, got {n}.")
-        schema = model.encoder.schema
+        encoder = model.encoder
+        schema = encoder.schema
         wanted = Wanted.of(where or {}, schema)
         require_consistent(schema.all_rules, categories=schema.categories, given=wanted.conditions)
-        with jax.enable_x64(True):  # noqa: FBT003
-            members = _in_double(model.members)
-            structure = _in_double(model.structure)
-            key = jax.random.key(seed)
-        k = len(model.members.position)
+        drawer = Drawer.of(model, seed)
+        allowed = allowed_where(encoder, wanted) if wanted.conditions else None
+        rng = np.random.default_rng(seed)
 
         def draw(turn: int) -> pl.DataFrame:
-            """One chunk from every member, taken in turn."""
-            with jax.enable_x64(True):  # noqa: FBT003
-                keys = jax.random.split(jax.random.fold_in(key, turn), k)
-                drawn = _sample(members, structure, keys, model.layout, CHUNK)
-            codes, z = (np.moveaxis(np.asarray(a), 0, 2) for a in (drawn.codes, drawn.z))
-            total = k * CHUNK
-            return model.encoder.table(codes.reshape(-1, total), z.reshape(-1, total))
+            """One chunk from every member, taken in turn; a choice of several under conditions."""
+            if allowed is not None:
+                turns = range(turn * POOL, (turn + 1) * POOL)
+                pool = [drawer.draw(t, CHUNK, allowed) for t in turns]
+                codes, z, weight = (
+                    np.concatenate([_flat(d[i]) for d in pool], 1) for i in range(3)
+                )
+                if weight.max() > HOPELESS:
+                    rows = chosen(weight[0], rng)
+                    return encoder.table(codes[:, rows], z[:, rows])
+            drawn = drawer.draw(turn, CHUNK)
+            return encoder.table(_flat(drawn.codes), _flat(drawn.z))
 
         return Stream(draw, schema.all_rules, wanted)
+
+    def impute(self, table: object, *, seed: int) -> pl.DataFrame:
+        """The table with its missing cells filled, each row from the model given what it holds.
+
+        Cells that a rule leaves missing stay so, known cells stay as they are, and no filled row
+        breaks a rule that its known cells meet. See `completing.impute`.
+        """
+        return impute(self.model, tables.as_frame(table, name="table"), seed=seed)
+
+    def conditional(
+        self, table: object, columns: Sequence[str], *, seed: int = 0
+    ) -> NDArray[np.float64]:
+        """Log-probability of `columns` given all other columns, in nats per row.
+
+        See `completing.conditional`.
+        """
+        frame = tables.as_frame(table, name="table")
+        return conditional(self.model, frame, columns, seed=seed)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the model file: safetensors with a JSON header, no pickle."""
@@ -284,25 +304,10 @@ class FlowGenerator(Streaming):
         return generator
 
 
-@partial(jax.jit, static_argnames=("layout", "n"))
-def _sample(
-    members: flows.Member, structure: flows.Structure, keys: jax.Array, layout: flows.Layout, n: int
-) -> flows.Draw:
-    def one(of: tuple[flows.Member, jax.Array]) -> flows.Draw:
-        drawn: flows.Draw = flows.sample(of[0], structure, of[1], layout, n)
-        return drawn
-
-    drawn: flows.Draw = jax.lax.map(one, (members, keys))
-    return drawn
+def _flat(part: NDArray[Any]) -> NDArray[Any]:
+    """Rows of all members side by side, members in turn."""
+    return part.reshape(*part.shape[:-2], -1) if part.ndim > 2 else part.reshape(1, -1)
 
 
 def _held_out(n: int, rng: np.random.Generator) -> NDArray[np.int64]:
     return rng.permutation(n)[: max(20, int(HELD_OUT * n))]
-
-
-def _in_double(tree: Any) -> Any:
-    """The same weights in float64: machines then differ by far less than any cell's width."""
-    return jax.tree.map(
-        lambda leaf: leaf.astype(jnp.float64) if leaf.dtype == jnp.float32 else leaf,
-        tree,
-    )

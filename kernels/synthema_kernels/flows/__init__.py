@@ -36,6 +36,7 @@ from .orders import draw as draw_order
 from .rows import FAR as FAR
 from .rows import Layout as Layout
 from .rows import MixedRows as MixedRows
+from .sample import Allowed as Allowed
 from .sample import Draw as Draw
 from .sample import sample as sample
 from .scores import log_probs as log_probs
@@ -43,6 +44,7 @@ from .start import copula_member as copula_member
 
 __all__ = [
     "FAR",
+    "Allowed",
     "Autoregressive",
     "ContinuousFit",
     "ContinuousFlow",

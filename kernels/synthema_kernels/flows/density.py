@@ -236,5 +236,5 @@ def log_normal_mass(low: Array, high: Array) -> Array:
     a = jnp.clip(jnp.where(flip, -high, low), -30.0, 30.0)
     b = jnp.clip(jnp.where(flip, -low, high), -30.0, 30.0)
     upper = log_ndtr(b)
-    gap = jnp.minimum(log_ndtr(a) - upper, -1e-6)
+    gap = jnp.minimum(log_ndtr(a) - upper, -8.0 * float(np.finfo(a.dtype).eps))
     return upper + jnp.log(-jnp.expm1(gap))

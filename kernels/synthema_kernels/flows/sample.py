@@ -1,4 +1,11 @@
-"""Drawing rows from one member: one pass over the order, each variable from its own uniform."""
+"""Drawing rows from one member: one pass over the order, each variable from its own uniform.
+
+Where only some levels and intervals are allowed, each variable is drawn from its conditional given
+that it is allowed, and the row carries the probability of having been so at every step. Weighted by
+it, rows are draws from the joint distribution given all that is allowed (importance sampling in the
+member's own order); where what is restricted comes first in the order the weights are all alike,
+and where everything is fixed the weight is the probability of the row.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.scipy.special import ndtri
+from jax.scipy.special import ndtr, ndtri
 
 from . import spline
 from .density import (
@@ -19,6 +26,7 @@ from .density import (
     Member,
     Structure,
     linear_outputs,
+    log_normal_mass,
     log_scale,
     masked,
 )
@@ -26,24 +34,45 @@ from .rows import Layout, bend
 
 if TYPE_CHECKING:
     from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+    from numpy.typing import NDArray
+
+
+class Allowed(NamedTuple):
+    """What each row may be: levels, and an interval of the normal scale for each number."""
+
+    levels: Bool[Array, "width n"] | NDArray[np.bool_]
+    low: Float[Array, "p n"] | NDArray[np.float64]
+    high: Float[Array, "p n"] | NDArray[np.float64]
 
 
 class Draw(NamedTuple):
-    """Sampled rows: levels, numbers on the normal scale (0 where absent) and their presence."""
+    """Sampled rows: levels, numbers on the normal scale (0 where absent) and their presence.
+
+    `log_weight` is the log-probability of having been allowed; 0 where everything is.
+    """
 
     codes: Int[Array, "q n"]
     z: Float[Array, "p n"]
     present: Bool[Array, "p n"]
+    log_weight: Float[Array, n]
 
 
 class _State(NamedTuple):
     inputs: Array  # (features + pad, n) what has been drawn so far
     hidden: Array  # (hidden, n) first layer before its activation, grown column by column
     codes: Array  # (q, n)
+    log_weight: Array  # (n,)
 
 
 @partial(jax.jit, static_argnames=("layout", "n"))
-def sample(member: Member, structure: Structure, key: PRNGKeyArray, layout: Layout, n: int) -> Draw:
+def sample(
+    member: Member,
+    structure: Structure,
+    key: PRNGKeyArray,
+    layout: Layout,
+    n: int,
+    allowed: Allowed | None = None,
+) -> Draw:
     """N rows from one member.
 
     Runs in the precision of `member`'s weights. In float64 two machines draw the same rows: what
@@ -55,6 +84,7 @@ def sample(member: Member, structure: Structure, key: PRNGKeyArray, layout: Layo
         key: Source of one uniform per row and variable.
         layout: The variables; static.
         n: How many rows; static.
+        allowed: What each row may be; None allows everything.
 
     Returns:
         The rows. A number inside a wide cell is at the cell's median, as it was in training.
@@ -82,6 +112,8 @@ def sample(member: Member, structure: Structure, key: PRNGKeyArray, layout: Layo
         "w3": jnp.pad(member.w3, ((0, pad), (0, 0))),
         "b3": jnp.pad(member.b3, ((0, pad), (0, 0))),
     }
+    if allowed is not None:
+        may_be = jnp.pad(allowed.levels, ((0, pad), (0, 0)))
     first = jnp.pad(member.w1, ((0, 0), (0, pad)))
 
     def slope(hidden: Array, inputs: Array, rows: Array) -> Array:
@@ -94,16 +126,21 @@ def sample(member: Member, structure: Structure, key: PRNGKeyArray, layout: Layo
         real = (jnp.arange(pad) < sizes[c])[:, None]
         logits = jnp.clip(slope(hidden, state.inputs, rows), -LOGIT_BOUND, LOGIT_BOUND)
         logits -= FORBIDDEN * jnp.minimum(forbid[rows] @ state.inputs[b:][structure.ruled], 1.0)
-        weight = jnp.where(real, jnp.exp(logits), 0.0)
+        may = real if allowed is None else real & may_be[rows]
+        weight = jnp.where(may, jnp.exp(logits), 0.0)
         below = jnp.cumsum(weight, axis=0)
         code = jnp.minimum((below <= u * below[-1]).sum(0), sizes[c] - 1).astype(jnp.int32)
+        log_weight = state.log_weight
+        if allowed is not None:
+            log_weight += jnp.log(below[-1]) - jnp.log(jnp.where(real, jnp.exp(logits), 0.0).sum(0))
         chosen = (jnp.arange(pad)[:, None] == code).astype(kind)
         old = lax.dynamic_slice_in_dim(state.inputs, b + starts[c], pad)
         inputs = lax.dynamic_update_slice_in_dim(
             state.inputs, jnp.where(real, chosen, old), b + starts[c], 0
         )
         weights = lax.dynamic_slice_in_dim(first, b + starts[c], pad, axis=1)
-        return _State(inputs, state.hidden + weights @ chosen, state.codes.at[c].set(code))
+        hidden = state.hidden + weights @ chosen
+        return _State(inputs, hidden, state.codes.at[c].set(code), log_weight)
 
     def gate(state: _State, variable: Array) -> Array:
         """Whether the number is present."""
@@ -113,14 +150,22 @@ def sample(member: Member, structure: Structure, key: PRNGKeyArray, layout: Layo
         rows = layout.width + jnp.arange(HEADS) * p + variable
         head = slope(hidden, state.inputs, rows)
         scale = jnp.exp(log_scale(head[1]))
-        z = head[0] + scale * spline.inverse(ndtri(u), head[2:])
+        present, log_weight = gate(state, variable), state.log_weight
+        if allowed is None:
+            z = head[0] + scale * spline.inverse(ndtri(u), head[2:])
+        else:
+            ends = jnp.stack([allowed.low[variable], allowed.high[variable]])
+            low, high = spline.forward((ends - head[0]) / scale, head[2:, None])[0]
+            log_weight += jnp.where(present, log_normal_mass(low, high), 0.0)
+            z = head[0] + scale * spline.inverse(_between(low, high, u), head[2:])
+            z = jnp.clip(z, ends[0], jnp.nextafter(ends[1], ends[0]))
         cell = jnp.searchsorted(structure.cell_low[variable], z, side="right") - 1
         in_cell = (cell >= 0) & (z < structure.cell_high[variable, cell])
         z = jnp.where(in_cell, structure.cell_z[variable, cell], z).astype(kind)
-        parts = jnp.stack([jnp.where(gate(state, variable), part, 0.0) for part in bend(z)])
+        parts = jnp.stack([jnp.where(present, part, 0.0) for part in bend(z)])
         where = variable + p * jnp.arange(len(parts))
         inputs = state.inputs.at[where].set(parts)
-        return _State(inputs, state.hidden + first[:, where] @ parts, state.codes)
+        return _State(inputs, state.hidden + first[:, where] @ parts, state.codes, log_weight)
 
     def step(state: _State, variable: Array) -> tuple[_State, None]:
         hidden = jax.nn.relu(member.w2 @ jax.nn.relu(state.hidden) + member.b2)
@@ -135,8 +180,18 @@ def sample(member: Member, structure: Structure, key: PRNGKeyArray, layout: Layo
         jnp.zeros((layout.features + pad, n), kind),
         jnp.broadcast_to(member.b1, (member.hidden, n)),
         jnp.zeros((q, n), jnp.int32),
+        jnp.zeros(n, kind),
     )
     drawn, _ = lax.scan(step, empty, order)
     gates = drawn.inputs[b + starts[states[:-1]]] > 0 if p else jnp.zeros((0, n), bool)
     present = (states[:-1, None] < 0) | gates
-    return Draw(drawn.codes, drawn.inputs[:p], present)
+    return Draw(drawn.codes, drawn.inputs[:p], present, drawn.log_weight)
+
+
+def _between(low: Array, high: Array, u: Array) -> Array:
+    """A standard normal given that it lies between, from a uniform; exact in either tail."""
+    flip = low + high > 0.0
+    a, b = ndtr(jnp.where(flip, -high, low)), ndtr(jnp.where(flip, -low, high))
+    share = a + jnp.where(flip, 1.0 - u, u) * (b - a)
+    x = ndtri(jnp.maximum(share, float(np.finfo(u.dtype).tiny)))
+    return jnp.clip(jnp.where(flip, -x, x), low, high)
