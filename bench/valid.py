@@ -36,10 +36,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=100)
+    parser.add_argument("--model", help="a model file, instead of fitting one")
     asked = parser.parse_args()
-    train = split(table_of("aml_amlsg_2016"), asked.seed).train
-    schema = sc.Schema.infer(train, name="AMLSG").with_rules(*RULES)
-    model = FlowGenerator(seed=asked.seed, progress=False).fit(train, schema)
+    if asked.model:
+        model = FlowGenerator.load(asked.model)
+        model.progress = False
+    else:
+        train = split(table_of("aml_amlsg_2016"), asked.seed).train
+        schema = sc.Schema.infer(train, name="AMLSG").with_rules(*RULES)
+        model = FlowGenerator(seed=asked.seed, progress=False).fit(train, schema)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.parquet"
         started = time.perf_counter()

@@ -162,7 +162,7 @@ def _ends(
     high = high if np.isfinite(high) else point[stop - 1] + half
     if first == 0 and point[0] >= 0:  # as in a tail: nothing below zero, nor at it if none was
         low = max(low, half if point[0] > 0 else -half)
-    return float(low), float(high)
+    return float(low), float(max(low, high))
 
 
 def _group(out: Pieces, low: float, high: float, count: Ints, decimals: Ints) -> None:

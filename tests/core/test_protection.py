@@ -49,6 +49,16 @@ def test_a_value_of_few_patients_is_no_atom(values, least):
     assert set(atoms) <= set(point[count >= min(least, len(values))])
 
 
+def test_dust_of_single_precision_makes_no_number_of_its_own():
+    tenths = np.arange(80, 90) / 10
+    dusty = np.concatenate([np.repeat(tenths, 6), np.repeat(tenths.astype(np.float32), 3)])
+    marginal = Marginal.fit(dusty.astype(float), FIVE)
+    assert (marginal.left == marginal.right).all()
+    assert marginal.left.tolist() == tenths.tolist()
+    low, high = marginal.edges(dusty.astype(float))
+    assert (low < high).all()
+
+
 def test_the_distribution_stays():
     rng = np.random.default_rng(0)
     values = np.round(rng.lognormal(3, 1, 600), 1)
