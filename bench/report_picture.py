@@ -23,8 +23,11 @@ WIDTH = 1090  # CSS pixels of one excerpt
 TALLEST = 4000
 EXCERPTS = (
     "section:not(#summary), nav, footer { display: none }",
-    """header, footer, section:not(#membership, #columns, #survival), section > p, details, .note,
-    section > .scroll, #membership figcaption, #survival figcaption ~ figcaption { display: none }
+    """header, footer, section:not(#membership, #exposure, #columns, #survival), section > p,
+    details, .note, h3, section > .scroll, #membership figcaption, #survival figcaption ~ figcaption
+    { display: none }
+    #membership > .scroll:has(.attacks), .trio h3 { display: block }
+    .trio tr:nth-child(n + 6) { display: none }
     section { border: 0; margin: 0; padding: 1rem 0 0 }
     .grid figure:nth-child(n + 9), .pair figure:nth-child(n + 3) { display: none }""",
 )

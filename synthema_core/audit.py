@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 import polars as pl
 
@@ -22,6 +22,7 @@ from .evidence import (
     Closest,
     Cost,
     Level,
+    Options,
     Weights,
     closest_of,
     cost,
@@ -81,18 +82,6 @@ class Job:
     seed: int
     plan: Plan
     seconds: float
-
-
-class Options(TypedDict, total=False):
-    """What evidence is wanted: arguments of `audit`, as `prepare` passes them on."""
-
-    evidence: Level
-    quasi_identifiers: Sequence[str] | None
-    secrets: Sequence[str] | None
-    unit: str | None
-    context: ReleaseContext | None
-    linked: bool
-    model: object | None
 
 
 def audit(
@@ -181,6 +170,7 @@ def audit_model(
     holdout: object | None = None,
     unit: str | None = None,
     context: ReleaseContext | None = None,
+    shadows: int = 0,
     seed: int,
 ) -> Weights | NotMeasured:
     """Judge a model file by itself: what do its weights say about the patients behind it?
@@ -191,6 +181,7 @@ def audit_model(
         holdout: Patients it never saw: without them most has no number.
         unit: Column that names patients who may have several rows.
         context: With the epsilon that is claimed, if one is.
+        shadows: Shadow flows of the likelihood-ratio attack, even, say 32; 0 leaves it out.
         seed: Of every random choice.
 
     Returns:
@@ -203,7 +194,15 @@ def audit_model(
     given = {"train": train, "holdout": holdout}
     real = {n: as_frame(t, name=n) for n, t in given.items() if t is not None}
     said = context or ReleaseContext()
-    return weights(model, real, unit=unit, claimed=said.epsilon, delta=said.delta, seed=seed)
+    return weights(
+        model,
+        real,
+        unit=unit,
+        claimed=said.epsilon,
+        delta=said.delta,
+        shadows=shadows,
+        seed=seed,
+    )
 
 
 def prepare(

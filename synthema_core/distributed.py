@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any, Unpack
 from uuid import uuid4
 
-from .audit import Audit, Job, Options, prepare
+from .audit import Audit, Job, prepare
 from .audit import carry_out as carry_out_here
 from .errors import MissingExtra, SynthemaError, TableError
+from .evidence import Options
 from .passes import Found, Mergeable, Run, Step, within
 from .planning import FEWEST_ROWS, Plan
 from .schema import Schema

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .evidence import Weights
+from .evidence import Identity, Weights
 from .fidelity.joint import Detection
 from .intervals import Estimate, NotMeasured
 from .privacy.disclosure import Attack
@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 
 # One entry per person: not numbers.
-PER_PERSON = ("succeeded", "controls_succeeded", "attacked", "member_scores", "control_scores")
+PER_PERSON = (
+    "succeeded",
+    "controls_succeeded",
+    "attacked",
+    "controls_attacked",
+    "member_scores",
+    "control_scores",
+)
 
 
 def plain(value: Any) -> Any:
@@ -107,13 +114,25 @@ def _weights(found: Weights) -> Iterator[Line]:
     section = "model"
     if not isinstance(found.membership, NotMeasured):
         yield from _membership(section, found.membership, " by log-density")
+        for attack in () if isinstance(found.shadowed, NotMeasured) else found.shadowed:
+            yield from _membership(section, attack, f": {attack.name}")
         yield _line(section, "log-density gap", "evidence", found.gap, found.source)
     for name in ("copied_train", "copied_holdout"):
         yield _line(section, name, "descriptive", getattr(found, name), found.source)
     if not isinstance(found.epsilon, NotMeasured):
         yield _epsilon("model epsilon", found.epsilon)
-    for attack in () if isinstance(found.extraction, NotMeasured) else found.extraction:
+    for listed in () if isinstance(found.extraction, NotMeasured) else found.extraction:
+        yield from _attack(listed)
+
+
+def _identity(found: Identity) -> Iterator[Line]:
+    for attack in found.attacks.attacks:
         yield from _attack(attack)
+    match, kept = found.match, found.replicated
+    for name in ("risk", "population_to_sample", "sample_to_population", "real"):
+        yield _line("identity", name, "descriptive", getattr(match, name), match.source)
+    yield _line("identity", "unique in train", "descriptive", kept.in_train, kept.source)
+    yield _line("identity", "unique in synthetic", "descriptive", kept.in_synthetic, kept.source)
 
 
 def _evidence(found: "Evidence") -> Iterator[Line]:
@@ -125,9 +144,12 @@ def _evidence(found: "Evidence") -> Iterator[Line]:
         for within in judged.attacks:
             measure = f"auc, simultaneous interval: {within.name}"
             yield _line("membership verdict", measure, "evidence", within.auc, judged.source)
-    for family in (found.singling_out, found.linkability, found.inference):
+    families = (found.singling_out, found.linkability, found.inference, found.reconstruction)
+    for family in families:
         for attack in () if isinstance(family, NotMeasured) else family.attacks:
             yield from _attack(attack)
+    if not isinstance(found.identity, NotMeasured):
+        yield from _identity(found.identity)
     if not isinstance(found.epsilon, NotMeasured):
         yield _epsilon("epsilon", found.epsilon)
     if not isinstance(found.exposure, NotMeasured):

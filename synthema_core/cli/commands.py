@@ -201,6 +201,7 @@ def demo(arguments: argparse.Namespace) -> int:
             holdout=holdout,
             schema=schema,
             seed=arguments.seed,
+            model=folder / "aml.synthema",
             progress=terminal(),
         )
         result.write_json(folder / "audit.json")

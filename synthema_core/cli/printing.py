@@ -103,7 +103,8 @@ def _attacks(result: "Audit") -> list[tuple[str, str, str, str]]:
     ):
         auc = result.model.membership.auc
         rows.append(_figure("model file AUC", auc, "0.5: its density tells nobody apart"))
-    for family in (found.singling_out, found.linkability, found.inference):
+    families = (found.singling_out, found.linkability, found.inference, found.reconstruction)
+    for family in families:
         if isinstance(family, NotMeasured) or family.worst is None:
             continue
         worst = family.worst

@@ -89,7 +89,7 @@ class SinglingOutEvaluator(Evaluator):
     def results(self, confidence_level: float = 0.95) -> EvaluationResults:
         """Successes and rates."""
         done, found = self._done, self._done.attack
-        trials, others = done.trials
+        trials, others = found.trials or (found.main.n, found.control.n)
         return EvaluationResults(
             n_attacks_ori=trials,
             n_attacks_baseline=len(done.blind),

@@ -15,8 +15,10 @@ from .cost import cost as cost
 from .gather import NO_HOLDOUT as NO_HOLDOUT
 from .gather import Asked as Asked
 from .gather import Closest as Closest
+from .gather import Options as Options
 from .gather import gather as gather
 from .gather import judge as judge
+from .identity import Identity as Identity
 from .material import Material as Material
 from .material import closest_of as closest_of
 from .material import material as material

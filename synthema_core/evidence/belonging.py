@@ -11,10 +11,13 @@ from ..privacy.neighborhood import Columns, kinds, neighborhood
 from ..privacy.suite import OUTSIDERS, membership_attacks
 from ..privacy.tally import stack
 from ..privacy.verdict import Verdict, verdict
+from ..schema import Schema
 from .exposure import Scores
 from .material import Group, Material, most_of
 
 FEWEST = 10  # people on each side below which an attack says nothing
+MOST_SHADOWED = 4_000  # people on both sides together
+NO_MODELS = NotMeasured(reason="attacks that train models were not asked for")
 FEW = NotMeasured(reason=f"fewer than {FEWEST} people on one side")
 
 
@@ -25,21 +28,25 @@ class Belonging:
     Attributes:
         attacks: Each alone; by patients, where some have several rows.
         verdict: All of them together, corrected for having tried several.
+        flows: Whether attacks by flows fitted to the table, and by shadow flows, are among them;
+            why not, if they are not.
     """
 
     attacks: tuple[Membership, ...]
     verdict: Verdict
+    flows: NotMeasured | None
 
 
 def belonging(
-    material: Material, holdout: Group, *, full: bool, seed: int
+    material: Material, holdout: Group, schema: Schema, *, full: bool, seed: int
 ) -> Belonging | NotMeasured:
     """Run the attacks.
 
     Args:
         material: The arrays.
         holdout: The controls.
-        full: With the attacks that train a classifier.
+        schema: What the columns are.
+        full: With the attacks that train models.
         seed: Of everything random.
     """
     train = material.train
@@ -50,13 +57,17 @@ def belonging(
     if known.any() and not known.all():
         groups["quasi-identifiers"] = known
     found = (_trained if full else _untrained)(material, holdout, groups, seed)
+    by_flows = _by_flows(material, holdout, schema, seed) if full else NO_MODELS
+    if not isinstance(by_flows, NotMeasured):
+        found = (*found, *by_flows)
     repeated = train.repeated or holdout.repeated
     # its reference and its controls are halves of the holdout's rows, and would share patients
     kept = [attack for attack in found if not (repeated and attack.name == OUTSIDERS)]
-    attacks = tuple(_by_patient(attack, train, holdout) for attack in kept) if repeated else found
+    attacks = tuple(by_most(attack, train, holdout) for attack in kept) if repeated else found
     judged = verdict(attacks, seed=seed)
     assert judged is not None  # both sides have people
-    return Belonging(attacks=attacks, verdict=judged)
+    flows = by_flows if isinstance(by_flows, NotMeasured) else None
+    return Belonging(attacks=attacks, verdict=judged, flows=flows)
 
 
 def _trained(
@@ -67,6 +78,27 @@ def _trained(
         holdout=holdout.rows,
         synthetic=material.synthetic,
         groups=groups,
+        seed=seed,
+    )
+
+
+def _by_flows(
+    material: Material, holdout: Group, schema: Schema, seed: int
+) -> tuple[Membership, ...] | NotMeasured:
+    """Density ratio and likelihood ratio, where the people are few enough to train shadows on."""
+    people = len(material.train.number) + len(holdout.number)
+    if people > MOST_SHADOWED:
+        return NotMeasured(
+            reason=f"shadow flows are trained on at most {MOST_SHADOWED:,} people, and there are "
+            f"{people:,}"
+        )
+    from ..flow_attacks import table_attacks  # JAX, if it is installed
+
+    return table_attacks(
+        train=material.train.frame,
+        holdout=holdout.frame,
+        synthetic=material.frame,
+        schema=schema.select(material.frame.columns),
         seed=seed,
     )
 
@@ -94,7 +126,7 @@ def _untrained(
     )
 
 
-def _by_patient(attack: Membership, train: Group, holdout: Group) -> Membership:
+def by_most(attack: Membership, train: Group, holdout: Group) -> Membership:
     """The most suspicious row of a patient speaks for him, among members and controls alike."""
     whole = scored(
         attack.name,

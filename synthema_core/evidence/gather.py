@@ -1,9 +1,9 @@
 """Run the attacks one after the other on the same arrays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import numpy as np
 import polars as pl
@@ -19,11 +19,12 @@ from ..schema import Schema
 from ..three_tables import ThreeTables, alike
 from .belonging import Belonging, belonging, scores_of
 from .exposure import Exposure, Scores, exposure
-from .learning import EFFORT, inferred, linked, singled, together
+from .identity import NO_QUASI, Identity, identified
+from .learning import EFFORT, inferred, linked, rebuilt, singled, together
 from .material import Group, Material, most_of
 from .result import Evidence, Level, Scope, TableClasses
 from .roles import Roles
-from .weights import Weights, weights
+from .weights import SHADOWS, Weights, weights
 
 if TYPE_CHECKING:
     from ..privacy.attack import Sweep
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
 NOT_ASKED = NotMeasured(reason="it was not asked for: evidence='none'")
 NO_HOLDOUT = NotMeasured(
     reason="no holdout was given, so there is no control group of people never seen"
-)
-NO_QUASI = NotMeasured(
-    reason="no quasi-identifier was declared, so it is not known what an adversary knows: give "
-    "columns of the schema that role, or name them"
 )
 NOT_LINKED = NotMeasured(
     reason="it was not said that row i of the synthetic table is the avatar of row i of train"
@@ -46,6 +43,18 @@ NO_MODEL = NotMeasured(
 Floats = NDArray[np.float64]
 Clock = Callable[[str], AbstractContextManager[None]]
 Found = TypeVar("Found")
+
+
+class Options(TypedDict, total=False):
+    """What evidence is wanted: arguments of `synthema_core.audit`, as `prepare` passes them on."""
+
+    evidence: Level
+    quasi_identifiers: Sequence[str] | None
+    secrets: Sequence[str] | None
+    unit: str | None
+    context: ReleaseContext | None
+    linked: bool
+    model: object | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +117,8 @@ def gather(
     alone: Sweep | NotMeasured = _gap(asked, holdout)
     links: Sweep | NotMeasured = _gap(asked, holdout)
     secrets: Sweep | NotMeasured = _gap(asked, holdout)
+    whole: Sweep | NotMeasured = _gap(asked, holdout)
+    identity: Identity | NotMeasured = _gap(asked, holdout)
     epsilon: EmpiricalEpsilon | NotMeasured = _gap(asked, holdout)
     exposed: Exposure | NotMeasured = _gap(asked, holdout)
     if asked.level != "none" and holdout is not None and closest.holdout is not None:
@@ -117,7 +128,7 @@ def gather(
             holdout=most_of(-holdout.of(closest.holdout), holdout.person, holdout.people),
         )
         with clock("membership"):
-            members = belonging(material, holdout, full=asked.level == "full", seed=seed)
+            members = belonging(material, holdout, schema, full=asked.level == "full", seed=seed)
         effort = EFFORT[asked.level]
         with clock("singling out"):
             alone = singled(material, holdout, effort, seed=seed)
@@ -125,6 +136,10 @@ def gather(
             links = linked(material, holdout, effort, seed=seed)
         with clock("inference"):
             secrets = inferred(material, holdout, effort, seed=seed)
+        with clock("reconstruction"):
+            whole = rebuilt(material, holdout, effort, seed=seed)
+        with clock("identity"):
+            identity = identified(material, holdout, asked.context)
         with clock("epsilon"):
             epsilon = empirical_epsilon(
                 members=near.train,
@@ -151,6 +166,8 @@ def gather(
         singling_out=alone,
         linkability=links,
         inference=secrets,
+        reconstruction=whole,
+        identity=identity,
         epsilon=epsilon,
         classes=classes,
         avatars=avatars,
@@ -171,6 +188,7 @@ def judge(
             unit=asked.roles.unit,
             claimed=asked.context.epsilon,
             delta=asked.context.delta,
+            shadows=SHADOWS if asked.level == "full" else 0,
             seed=seed,
         )
 

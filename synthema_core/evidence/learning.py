@@ -1,4 +1,4 @@
-"""What can be learned about the people of an audit: singled out, linked, inferred."""
+"""What can be learned about the people of an audit: singled out, linked, inferred, rebuilt."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ import numpy as np
 from ..intervals import NotMeasured
 from ..privacy.attack import Sweep, sweep
 from ..privacy.disclosure import sweep_inference, sweep_linkability
+from ..privacy.reconstruction import reconstruction
 from ..privacy.singling_out import singling_out
 from .exposure import Scores
 from .material import Group, Material, most_of
@@ -104,6 +105,18 @@ def inferred(material: Material, holdout: Group, effort: Effort, *, seed: int) -
             for one in tried.attacks
         ]
     return sweep(found)
+
+
+def rebuilt(material: Material, holdout: Group, effort: Effort, *, seed: int) -> Sweep:
+    """Whole rows guessed from the synthetic table alone."""
+    found = reconstruction(
+        train=material.train.rows,
+        holdout=holdout.rows,
+        synthetic=material.synthetic,
+        n_attacks=effort.people,
+        seed=seed,
+    )
+    return sweep([by_patient(one, material.train, holdout) for one in found])
 
 
 def together(name: str, found: Sweep | NotMeasured, train: Group, holdout: Group) -> list[Scores]:

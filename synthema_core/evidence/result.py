@@ -10,6 +10,7 @@ from ..privacy.avatar import AvatarDistances
 from ..privacy.epsilon import EmpiricalEpsilon
 from .belonging import Belonging
 from .exposure import Exposure
+from .identity import Identity
 from .roles import Roles
 
 Level = Literal["none", "quick", "full"]
@@ -66,6 +67,8 @@ class Evidence:
         singling_out: A condition that one synthetic row alone meets points at one person.
         linkability: Two parts of a record lead to one synthetic row.
         inference: The closest synthetic row gives away a secret.
+        reconstruction: Whole rows rebuilt from the synthetic table.
+        identity: Matched and learned, replicated uniques, classes of one mind.
         epsilon: Lower bound on the privacy loss of the generator.
         classes: k-anonymity and its kin. Descriptive.
         avatars: Hidden rate and local cloaking. Descriptive.
@@ -79,6 +82,8 @@ class Evidence:
     singling_out: Sweep | NotMeasured
     linkability: Sweep | NotMeasured
     inference: Sweep | NotMeasured
+    reconstruction: Sweep | NotMeasured
+    identity: Identity | NotMeasured
     epsilon: EmpiricalEpsilon | NotMeasured
     classes: TableClasses | NotMeasured
     avatars: AvatarDistances | NotMeasured

@@ -20,6 +20,7 @@ from ..privacy.disclosure import Attack
 from ..privacy.distance import distances
 from ..privacy.epsilon import EmpiricalEpsilon, empirical_epsilon
 from ..privacy.membership import Membership, scored
+from .belonging import MOST_SHADOWED, by_most
 from .exposure import Scores, Worst, worst
 from .listed import extraction
 from .material import Group, most_of, persons
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ..encoding import Encoder
 
 PART = 8192  # rows whose density is asked for together
+SHADOWS = 32
 QUERIED = 1000  # rows drawn to look for copies
 
 SOURCE = (
@@ -58,6 +60,8 @@ class Weights:
         parameters: Numbers that training set.
         rows: Training rows that the file records.
         membership: By the density that the model gives a person's record.
+        shadowed: The likelihood-ratio attack with shadow flows, which corrects for records that any
+            model finds likely.
         gap: Mean log-density of training patients minus that of people never seen, in nats per
             patient; 0 is no memory of single people.
         epsilon: Lower bound on the privacy loss, from the same scores.
@@ -73,6 +77,7 @@ class Weights:
     parameters: int
     rows: int
     membership: Membership | NotMeasured
+    shadowed: tuple[Membership, ...] | NotMeasured
     gap: Estimate
     epsilon: EmpiricalEpsilon | NotMeasured
     worst: Worst | NotMeasured
@@ -90,6 +95,7 @@ def weights(
     unit: str | None = None,
     claimed: float | None = None,
     delta: float = 0.0,
+    shadows: int = 0,
     seed: int,
 ) -> Weights | NotMeasured:
     """Attack a model file, or a fitted `FlowGenerator`.
@@ -100,6 +106,7 @@ def weights(
         unit: Column that names patients; None takes every row for a person.
         claimed: Epsilon that is claimed for the model, or None.
         delta: Delta that goes with it.
+        shadows: Shadow flows of the likelihood-ratio attack, even; 0 leaves it out.
         seed: Of the rows drawn and of the bound.
 
     Returns:
@@ -131,6 +138,7 @@ def weights(
         parameters=sum(int(np.asarray(leaf).size) for leaf in vars(fitted.model.members).values()),
         rows=int(fitted.model.record.get("rows", 0)),
         membership=_NO_CONTROLS,
+        shadowed=_NO_CONTROLS,
         gap=EMPTY,
         epsilon=_NO_CONTROLS,
         worst=_NO_CONTROLS,
@@ -151,6 +159,7 @@ def weights(
             n_synthetic=0,
             source=SOURCE,
         ),
+        shadowed=_shadowed(fitted, train, holdout, shadows=shadows, seed=seed),
         gap=_gap(scores),
         epsilon=empirical_epsilon(
             members=scores.train,
@@ -197,6 +206,28 @@ def _densities(fitted: Density, train: Group, holdout: Group) -> Scores:
         train=most_of(ours, train.person, train.people),
         holdout=most_of(theirs, holdout.person, holdout.people),
     )
+
+
+def _shadowed(
+    fitted: Any, train: Group, holdout: Group, *, shadows: int, seed: int
+) -> tuple[Membership, ...] | NotMeasured:
+    """The likelihood-ratio attack; the most suspicious row of a patient speaks for him."""
+    people = len(train.number) + len(holdout.number)
+    if shadows == 0:
+        return NotMeasured(reason="shadow flows were not asked for")
+    if people > MOST_SHADOWED:
+        return NotMeasured(
+            reason=f"shadow flows are trained on at most {MOST_SHADOWED:,} people, and there are "
+            f"{people:,}"
+        )
+    from ..flow_attacks import model_attacks
+
+    found = model_attacks(
+        train=train.frame, holdout=holdout.frame, model=fitted, shadows=shadows, seed=seed
+    )
+    if isinstance(found, NotMeasured) or not (train.repeated or holdout.repeated):
+        return found
+    return tuple(by_most(attack, train, holdout) for attack in found)
 
 
 def _gap(scores: Scores) -> Estimate:

@@ -50,6 +50,8 @@ class Attack:
         controls_succeeded: (h,) the same of each holdout row.
         attacked: (n,) which training rows were attacked; None is all of them.
         controls_attacked: (h,) which holdout rows were; None is all of them.
+        trials: Independent trials that the shares of main and control are worth, where these are
+            fewer than their n: predicates that lean on one person. None is n.
         tried: Attacks that the interval of `risk` is corrected for; 1 is no correction.
         source: Definition.
     """
@@ -67,6 +69,7 @@ class Attack:
     attacker: str = "nearest"
     attacked: NDArray[np.bool_] | None = None
     controls_attacked: NDArray[np.bool_] | None = None
+    trials: tuple[float, float] | None = None
     tried: int = 1
 
 
@@ -108,11 +111,12 @@ def corrected(attack: Attack, tried: int) -> Attack:
     main, control = attack.main, attack.control
     if main.value is None or control.value is None:
         return attack
+    n, h = attack.trials or (main.n, control.n)
     found = risk(
-        round(main.value * main.n, 9),  # whole again, where it was
-        main.n,
-        round(control.value * control.n, 9),
-        control.n,
+        round(main.value * n, 9),  # whole again, where it was
+        n,
+        round(control.value * h, 9),
+        h,
         z=NormalDist().inv_cdf(1 - 0.025 / tried),
     )
     return replace(attack, risk=found, tried=tried, source=attack.source + TRIED)

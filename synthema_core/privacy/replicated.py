@@ -154,6 +154,7 @@ def _replicated(
         controls_succeeded=control,
         source=REPLICATED,
         attacker="equal keys",
+        trials=(trials, h),
     )
 
 

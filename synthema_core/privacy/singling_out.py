@@ -85,7 +85,6 @@ class SingledOut:
         isolated: (m,) those that isolate a member.
         blind: Random ones.
         isolated_blind: Those of them that isolate a member.
-        trials: Effective numbers of predicates behind `main` and `control`.
     """
 
     attack: Attack
@@ -93,7 +92,6 @@ class SingledOut:
     isolated: NDArray[np.bool_]
     blind: Predicates
     isolated_blind: NDArray[np.bool_]
-    trials: tuple[float, float]
 
 
 def singled_out(
@@ -133,7 +131,6 @@ def singled_out(
         isolated=inside.count == 1,
         blind=blind,
         isolated_blind=alone,
-        trials=(main[1], control[1]),
     )
 
 
@@ -161,6 +158,7 @@ def _attack(
         controls_succeeded=controls_succeeded,
         source=SOURCE,
         attacker="predicates",
+        trials=(n, h),
     )
 
 

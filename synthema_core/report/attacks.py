@@ -50,6 +50,13 @@ FAMILIES = (
         "synthetic row give it away?",
         "the guess is right; a number counts as right within 5% of its column’s range",
     ),
+    Family(
+        "reconstruction",
+        "Reconstruction",
+        "An adversary knows nobody. Can he rebuild whole records from the synthetic table alone: "
+        "its rows, the middles between close rows, points beyond them?",
+        "a guess agrees with a person’s record on nearly all columns",
+    ),
 )
 
 
@@ -78,6 +85,10 @@ def above(attack: Attack) -> bool:
     return attack.risk.low is not None and attack.risk.low > 0
 
 
+def _worst_of(tried: int) -> str:
+    return "One attack" if tried == 1 else f"The worst of {count(tried)} attacks"
+
+
 def _shown(family: Family, found: Sweep | NotMeasured) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "key": family.key,
@@ -89,12 +100,13 @@ def _shown(family: Family, found: Sweep | NotMeasured) -> dict[str, Any]:
         return {**shown, "reason": sentence(found.reason)}
     attacks = found.attacks
     order = sorted(attacks, key=lambda a: -(a.risk.low if a.risk.low is not None else -9.0))
-    rows = [row(attack) for attack in order]
+    told = found.worst is not None and above(found.worst)
+    rows = [row(attack, red=told) for attack in order]
     says = "No attack could be compared with its control."
     if found.worst is not None:
         risk = found.worst.risk
         says = (
-            f"The worst of {count(found.worst.tried)} attacks: risk {number(risk.value)} "
+            f"{_worst_of(found.worst.tried)}: risk {number(risk.value)} "
             f"({interval(risk)}, widened so that the intervals of all of them hold at once): "
             f"{named(found.worst)}."
         )
@@ -103,7 +115,7 @@ def _shown(family: Family, found: Sweep | NotMeasured) -> dict[str, Any]:
         "rows": rows[:SHOWN],
         "others": rows[SHOWN:],
         "says": says,
-        "alarm": found.worst is not None and above(found.worst),
+        "alarm": told,
         "sources": list(dict.fromkeys(attack.source for attack in attacks)),
     }
 
@@ -113,8 +125,8 @@ def named(attack: Attack) -> str:
     return f"{attack.target} ({attack.attacker})"
 
 
-def row(attack: Attack) -> dict[str, Any]:
-    """One attack as a line of the table."""
+def row(attack: Attack, *, red: bool = True) -> dict[str, Any]:
+    """One attack as a line of the table; red if its interval excludes 0, and `red` allows it."""
     return {
         "target": attack.target,
         "attacker": attack.attacker,
@@ -126,7 +138,7 @@ def row(attack: Attack) -> dict[str, Any]:
         "strip": strip(attack.risk, low=-0.2, high=1.0, reference=0.0),
         "n": f"{count(attack.main.n)} / {count(attack.control.n)}",
         "detectable": number(attack.minimum_detectable_risk),
-        "alarm": above(attack),
+        "alarm": red and above(attack),
     }
 
 

@@ -4,10 +4,12 @@ from typing import Any
 
 from ..anonymity import Anonymity
 from ..audit import Audit
+from ..evidence import Identity
 from ..evidence.result import TableClasses
-from ..intervals import NotMeasured
+from ..intervals import Estimate, NotMeasured
 from ..privacy.avatar import AvatarDistances
 from ..privacy.epsilon import EmpiricalEpsilon
+from .attacks import above, row
 from .figures import NONE, count, interval, number, percent, sentence
 
 UNDECLARED = "not declared"
@@ -94,6 +96,47 @@ def epsilon(found: EmpiricalEpsilon | NotMeasured) -> dict[str, Any]:
         ],
         "source": found.source,
     }
+
+
+def identity(found: Identity | NotMeasured) -> dict[str, Any]:
+    """Match and learn against its line, replicated uniques, and the attacks behind them."""
+    if isinstance(found, NotMeasured):
+        return {"reason": sentence(found.reason)}
+    match, kept = found.match, found.replicated
+    rows = [
+        ("Matched and learned: risk", match.risk),
+        ("— from the population to the table", match.population_to_sample),
+        ("— from the table to the population", match.sample_to_population),
+        ("— if the training rows themselves were released", match.real),
+        ("Training rows alone with their combination", kept.in_train),
+        ("Synthetic rows alone with theirs", kept.in_synthetic),
+    ]
+    above_line = (match.risk.value or 0.0) > match.line
+    worst = found.attacks.worst
+    says = ""
+    told = worst is not None and above(worst)
+    if worst is not None:
+        says = (
+            f"Of {worst.tried} attacks with controls, the worst: risk {number(worst.risk.value)} "
+            f"({interval(worst.risk)}, corrected), {worst.name}: {worst.target}."
+        )
+    return {
+        "line": number(match.line, 2),
+        "side": "above" if above_line else "not above",
+        "alarm": above_line,
+        "assumed": match.assumed,
+        "says": says,
+        "rows": [(name, number(one.value, 4), _four(one), count(one.n)) for name, one in rows],
+        "attacks": [{**row(one, red=told), "attacker": one.name} for one in found.attacks.attacks],
+        "sources": [match.source, kept.source],
+    }
+
+
+def _four(estimate: Estimate) -> str:
+    """Small risks need four decimals."""
+    if estimate.low is None or estimate.high is None:
+        return NONE
+    return f"{number(estimate.low, 4)} to {number(estimate.high, 4)}"
 
 
 def classes(found: TableClasses | NotMeasured) -> dict[str, Any]:

@@ -116,6 +116,20 @@ def _epsilon(audit: Audit) -> Iterator[Answer]:
     yield Answer(anchor="epsilon", title="Privacy loss", text=text)
 
 
+def _identity(audit: Audit) -> Iterator[Answer]:
+    found = audit.evidence.identity
+    title = "Identity disclosure"
+    if isinstance(found, NotMeasured):
+        yield _gap("identity", title, found.reason)
+        return
+    risk, line = found.match.risk, audit.context.threshold
+    text = (
+        f"matched and learned {number(risk.value, 4)} (95% interval {number(risk.low, 4)} to "
+        f"{number(risk.high, 4)}), against {line:g}; assumed: {found.match.assumed}."
+    )
+    yield Answer(anchor="identity", title=title, text=text)
+
+
 def _classes(audit: Audit) -> Iterator[Answer]:
     found = audit.evidence.classes
     if isinstance(found, NotMeasured):
@@ -223,7 +237,7 @@ MAP: tuple[tuple[str, str, Asked], ...] = (
         EDPB,
         "Rows: how likely is it to obtain personal data by query, that is, from what the model "
         "puts out?",
-        _all(_membership, _family("inference"), _epsilon),
+        _all(_membership, _family("inference"), _family("reconstruction"), _epsilon),
     ),
     (EDPB, "Weights: how likely is it to extract personal data from the model itself?", _weights),
     (EDPB, "Are the tests documented?", _provenance),
@@ -231,7 +245,7 @@ MAP: tuple[tuple[str, str, Asked], ...] = (
         EMA,
         "Identifiers and adversaries declared, risk of identity disclosure against 0.09, utility "
         "kept.",
-        _all(_threshold, _declared("adversary"), _classes, _fidelity),
+        _all(_threshold, _declared("adversary"), _identity, _classes, _fidelity),
     ),
     (
         ICO,

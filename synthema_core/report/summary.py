@@ -13,6 +13,7 @@ from .figures import count, number, percent, sentence, spoken
 
 OTHERS = (
     ("membership", "Other membership attacks"),
+    ("identity", "Identity disclosure"),
     ("epsilon", "Privacy loss"),
     ("exposure", "Who is exposed"),
     ("classes", "Class sizes"),
@@ -68,8 +69,8 @@ def found(audit: Audit) -> list[Finding]:
     """What was measured, most serious kind first."""
     findings = []
     if isinstance(audit.membership, Membership):
-        findings += _membership(audit.membership)
         findings += _together(audit)
+        findings += _membership(audit.membership)
     else:
         text = (
             "Whether the table betrays its patients was not measured: no attack could be compared "
@@ -78,6 +79,7 @@ def found(audit: Audit) -> list[Finding]:
         findings.append(Finding(kind="evidence", text=text, alarm=True))
     for family in FAMILIES:
         findings += _family(audit, family)
+    findings += _identity(audit)
     findings += _claim(audit)
     findings += _copies(audit)
     findings += _fidelity(audit)
@@ -102,14 +104,9 @@ def not_measured(audit: Audit) -> list[tuple[str, str]]:
     if audit.pairs.mean_error is None:
         gaps.append(("Association", "No pair of columns has one in both tables."))
     gaps += _unmeasured(audit)
-    gaps.append(
-        (
-            "Other attacks",
-            "Reconstruction is not part of this audit."
-            if audit.evidence.level == "full"
-            else "Reconstruction, and attacks that train models, are not part of this audit.",
-        )
-    )
+    found = audit.evidence.membership
+    if not isinstance(found, NotMeasured) and found.flows is not None:
+        gaps.append(("Membership by flows and shadow flows", sentence(found.flows.reason)))
     if isinstance(audit.model, NotMeasured):
         gaps.append(("The model file", sentence(audit.model.reason)))
     return gaps
@@ -138,8 +135,9 @@ def _membership(measured: Membership) -> list[Finding]:
         )
     else:
         text = (
-            f"This attack did no better than guessing: AUC {extent}, where 0.5 is guessing. Tables "
-            f"of this size reveal an AUC of {number(measured.minimum_detectable_auc)} in four "
+            f"By distance alone, the attack did no better than guessing: AUC {extent}, where 0.5 "
+            "is guessing. Tables of this size reveal an AUC of "
+            f"{number(measured.minimum_detectable_auc)} in four "
             "audits out of five; a weaker leak can go unnoticed."
         )
     findings = [Finding(kind="evidence", text=text, alarm=_above(auc, 0.5))]
@@ -170,12 +168,29 @@ def _family(audit: Audit, family: Family) -> list[Finding]:
         return []
     tried = f"of {highest.tried} attacks" if highest.tried > 1 else "one attack"
     told = above(highest)
-    verb = "fare worse than" if told else "fare no worse than"
+    says = (
+        "training patients fare worse than people never seen"
+        if told
+        else "no attack is shown to do better on training patients than on people never seen"
+    )
     text = (
-        f"{family.title}: training patients {verb} people never seen; the highest risk, {tried}, "
-        f"is {spoken(highest.risk)}, in ‘{named(highest)}’."
+        f"{family.title}: {says}; the highest risk, {tried}, is {spoken(highest.risk)}, in "
+        f"‘{named(highest)}’."
     )
     return [Finding(kind="evidence", text=text, alarm=told)]
+
+
+def _identity(audit: Audit) -> list[Finding]:
+    found = audit.evidence.identity
+    if isinstance(found, NotMeasured):
+        return []
+    risk, line = found.match.risk, audit.context.threshold
+    high = (risk.value or 0.0) > line
+    text = (
+        f"Identity disclosure: the risk of being matched and learned about is {spoken(risk)}, "
+        f"{'above' if high else 'not above'} {line:g}, assuming that {found.match.assumed}."
+    )
+    return [Finding(kind="descriptive", text=text, alarm=high)]
 
 
 def _claim(audit: Audit) -> list[Finding]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from ..evidence import Weights
 from ..intervals import NotMeasured
+from ..privacy.membership import Membership
 from . import plots
 from .attacks import above, row
 from .belonging import figures as membership_figures
@@ -54,6 +55,7 @@ def model(found: Weights | NotMeasured) -> dict[str, Any]:
             ),
         ],
         "epsilon": epsilon(found.epsilon),
+        "shadowed": _shadowed(found.shadowed),
     }
     if not isinstance(found.worst, NotMeasured):
         shown["worst"] = listed(found.worst)
@@ -70,6 +72,22 @@ def model(found: Weights | NotMeasured) -> dict[str, Any]:
             "extraction_source": found.extraction[0].source if found.extraction else "",
         }
     return shown
+
+
+def _shadowed(found: tuple[Membership, ...] | NotMeasured) -> dict[str, Any]:
+    if isinstance(found, NotMeasured):
+        return {"reason": sentence(found.reason)}
+    rows = [
+        (
+            attack.name,
+            number(attack.auc.value),
+            interval(attack.auc),
+            f"{percent(attack.tpr_at_1.value)} ({interval(attack.tpr_at_1, as_percent=True)})",
+            count(attack.auc.n),
+        )
+        for attack in found
+    ]
+    return {"rows": rows, "sources": [attack.source for attack in found]}
 
 
 def _copies(name: str, found: Weights, field: str) -> tuple[str, ...]:

@@ -50,7 +50,8 @@ def study(tmp_path_factory):
     train.write_parquet(folder / "train.parquet")
     holdout.write_parquet(folder / "holdout.parquet")
     schema.write(folder / "schema.json")
-    return {"train": train, "holdout": holdout, "schema": schema, "seed": 3}, folder
+    tables = {"train": train, "holdout": holdout, "schema": schema}
+    return {**tables, "seed": 3, "evidence": "none"}, folder  # attacks run here, not on workers
 
 
 @pytest.fixture(scope="module")

@@ -76,6 +76,8 @@ def test_a_copy_is_found_by_every_attack_that_knows_enough(audits):
     assert all(attack.risk.low > 0 for attack in attacks(found))
     assert found.evidence.linkability.worst.main.value > 0.9
     assert found.evidence.inference.worst.main.value == 1.0
+    assert found.evidence.reconstruction.worst.main.value == 1.0
+    assert found.evidence.identity.match.risk == found.evidence.identity.match.real
     assert found.evidence.singling_out.worst.risk.low > 0
     assert found.evidence.epsilon.refuted is True
     assert found.evidence.avatars.hidden_rate.value == 0.0
@@ -206,6 +208,16 @@ def test_large_tables_are_attacked_on_a_stated_sample(tables, monkeypatch):
     assert (scope.all_train, scope.all_holdout, scope.all_synthetic) == (240, 200, 240)
     assert found.membership.n_members == 240  # the attack by distance saw all
     assert "150 of 240 synthetic rows, drawn at random" in render(found)
+
+
+def test_a_table_in_shards_gives_the_same_bits(tables, audits, tmp_path):
+    train, holdout, fresh, schema = tables
+    for i, part in enumerate(fresh.iter_slices(70)):
+        part.write_parquet(tmp_path / f"{i}.parquet")
+    found = sc.audit(
+        train=train, synthetic=tmp_path, holdout=holdout, schema=schema, seed=0, **ROLES
+    ).to_dict()
+    assert found["evidence"] == audits["fresh"].to_dict()["evidence"]
 
 
 def test_none_measures_nothing_more_and_says_so(tables):

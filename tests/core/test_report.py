@@ -129,6 +129,7 @@ def fake_weights(membership):
         parameters=123_456,
         rows=770,
         membership=membership,
+        shadowed=(replace(membership, name="likelihood ratio, online"),),
         gap=Estimate(value=1.5, low=0.4, high=2.6, n=1540),
         epsilon=NotMeasured(reason="made up"),
         worst=Worst(
@@ -194,9 +195,12 @@ def fake_evidence(*, risk, holdout, membership):
                 relabelings=500,
                 source=SOURCE,
             ),
+            flows=None,
         )
         if holdout
         else why,
+        identity=why,
+        reconstruction=sweep([attack("reconstruction", "7 of 8", risk)]) if holdout else why,
         singling_out=sweep([attack("singling out", "1 column", risk)]) if holdout else why,
         linkability=sweep([attack("linkability", "halves", risk)]) if holdout else why,
         inference=sweep([attack("inference", f"{c}, knowing all", risk / 2) for c in CLINICAL * 2])
@@ -455,7 +459,7 @@ def test_every_page_separates_evidence_from_description(pages):
         for question in ("asked", "found", "not measured"):
             assert f"What was {question}" in text
         assert "Against whom" in text
-        assert "Other attacks:" in text
+        assert "What was not measured" in text
 
 
 def test_a_copy_is_called_a_betrayal(pages):

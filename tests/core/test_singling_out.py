@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synthema_core.privacy.attack import some
+from synthema_core.privacy.attack import corrected, some
 from synthema_core.privacy.predicates import RankedTables, distinct
 from synthema_core.privacy.singling_out import in_place_of_members, one_of_a_subset, singling_out
 from synthema_kernels import Matches, Rows
@@ -174,3 +174,13 @@ def test_a_smaller_control_stands_in_for_members_without_bias():
         shares.append(found)
     want = (n * weight * (1 - weight) ** (n - 1)).mean()
     assert np.mean(shares) == pytest.approx(want, abs=3 * np.std(shares) / np.sqrt(300))
+
+
+def test_a_sweep_keeps_in_mind_that_predicates_share_people():
+    """Corrected for one attack, an interval is what it was."""
+    train, synthetic = people(300, seed=13), people(300, seed=14)
+    for found in attacks(train, synthetic, h=80):
+        again = corrected(found, 1).risk
+        assert again.low == pytest.approx(found.risk.low)
+        assert again.high == pytest.approx(found.risk.high)
+        assert corrected(found, 5).risk.low < found.risk.low

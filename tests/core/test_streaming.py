@@ -48,7 +48,8 @@ def study(tmp_path_factory):
     holdout.write_csv(folder / "holdout.csv")
     schema = cohort.schema().select(COLUMNS)
     schema.write(folder / "schema.json")
-    return {"train": train, "holdout": holdout, "schema": schema, "seed": 3}, synthetic, folder
+    tables = {"train": train, "holdout": holdout, "schema": schema}
+    return {**tables, "seed": 3, "evidence": "none"}, synthetic, folder
 
 
 def numbers(found):
@@ -359,7 +360,7 @@ BOUNDED = """
     found = sc.audit(
         train=folder / "train.parquet", holdout=folder / "holdout.parquet",
         synthetic=folder / "shards", schema=sc.Schema.read(folder / "schema.json"), seed=0,
-        memory=sys.argv[2], progress=False,
+        memory=sys.argv[2], progress=False, evidence="none",
     )
     print(peak(), found.provenance.n_synthetic, found.distances.copied_train.value)
 """

@@ -133,6 +133,7 @@ def fit_continuous(
     hidden: int = 128,
     bfloat16: bool = False,
     training: Training | None = None,
+    validation: Float[ArrayLike, "m d"] | None = None,
     mesh: Mesh | None = None,
 ) -> ContinuousFit:
     """Fit a flow to continuous rows.
@@ -145,6 +146,7 @@ def fit_continuous(
         hidden: Width of the two hidden layers of each layer's network.
         bfloat16: Whether matrix products are taken in bfloat16, summed in float32.
         training: How to train.
+        validation: Rows that choose the best epoch; without them, a share of `rows`.
         mesh: One axis of devices, to share the rows of each batch.
 
     Returns:
@@ -163,8 +165,10 @@ def fit_continuous(
     shift, scale = data.mean(0), data.std(0)
     scale = np.where(scale > 0, scale, 1.0)
     z = jnp.asarray((data - shift) / scale, bijection.w1.dtype)
-    held = z[: round(training.held_out * len(z))]
-    z = z[len(held) :]
+    if validation is None:
+        held, z = jnp.split(z, [round(training.held_out * len(z))])
+    else:
+        held = jnp.asarray((np.asarray(validation) - shift) / scale, z.dtype)
     devices = _devices(mesh)
     n = len(z) // devices * devices
     batch = min(training.batch, n) // devices
@@ -190,11 +194,13 @@ def fit_continuous(
         # the epoch before is looked at while this one runs: the device never waits for the host
         if len(curves) > 1 and len(curves) - 1 - int(curves[-2][2]) > training.patience:
             break
-    losses, validation, chosen = (np.asarray(curve).tolist() for curve in zip(*curves, strict=True))
+    losses, held_losses, chosen = (
+        np.asarray(curve).tolist() for curve in zip(*curves, strict=True)
+    )
     flow = ContinuousFlow(
         _with(bijection, carry.best), jnp.asarray(shift, z.dtype), jnp.asarray(scale, z.dtype)
     )
-    return ContinuousFit(flow, chosen[-1], tuple(losses), tuple(validation) if len(held) else ())
+    return ContinuousFit(flow, chosen[-1], tuple(losses), tuple(held_losses) if len(held) else ())
 
 
 def _optimizer(training: Training, steps: int) -> optax.GradientTransformation:
