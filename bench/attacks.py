@@ -254,8 +254,9 @@ def tables(names: Sequence[str], seeds: Sequence[int]) -> Iterator[str]:
         for rate, what in (("auc", "AUC"), ("tpr_at_1", "TPR at 1 % FPR")):
             yield f"\n{what}, mean over seeds [mean ends of the 95 % intervals]:\n"
             yield from grid(seen, "attacks", rate)
-        yield "\nRisk beyond the control, worst of each kind, and the verdict:\n"
-        yield from grid(seen, "risks", None)
+        if any("risks" in one for parts in seen.values() for part in parts for one in part):
+            yield "\nRisk beyond the control, worst of each kind:\n"
+            yield from grid(seen, "risks", None)
         p_values = {
             m: [one["p_value"] for part in parts for one in part if "p_value" in one]
             for m, parts in seen.items()

@@ -30,7 +30,7 @@ def plural(threads: int) -> str:
 def heading(found: dict) -> str:
     lines = [found["machine"]]
     for threads, peak in found["peaks"].items():
-        int8 = f"{peak['int8']:.0f} GOP/s" if peak["int8"] else "no VNNI here"
+        int8 = f"{peak['int8']:.0f} GOP/s" if peak["int8"] else "not here"
         lines.append(f"{plural(threads)}: SGEMM {peak['sgemm']:.0f} GFLOP/s, int8 dot {int8}")
     return "\n".join(lines)
 

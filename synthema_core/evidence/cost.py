@@ -2,12 +2,20 @@
 
 from dataclasses import dataclass
 
+from .belonging import MOST_SHADOWED
+from .learning import EFFORT
 from .material import PEOPLE, SYNTHETIC
 
-PAIR_SECONDS = 0.02e-9  # to compare a cell of one row with that of another one
-GROUPED = 0.35  # of that, for a set of columns searched together with others
-LEAST_SECONDS = 1.0
-NUMBER = 12  # bytes of a cell as it is searched, copies included
+# Seconds of two cores, as measured on adult by `python -m bench.evidence`, rounded up.
+LEAST = 6.0  # compiled code is loaded, relabelings are drawn
+PAIR = 0.6e-9  # a cell of a person is compared with that of another row, in all searches together
+ROW = 1e-4  # a person is ranked, relabeled and listed
+CELL = 3e-5  # a cell is learned by the classifiers of "full"
+SECRET = 2.5e-6  # a cell is learned by the model of one secret
+SHADOWED = 90.0  # shadow flows, where people are few
+LEARNED = 20_000  # synthetic rows that the model of a secret learns from
+NUMBER = 24  # bytes of a cell as it is searched, copies included
+HELD = {"none": 0, "quick": 120 * 2**20, "full": 300 * 2**20}  # compiled code and relabelings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +48,12 @@ def cost(
         return Cost(seconds=0.0, memory=0)
     people = min(n_train, PEOPLE) + min(n_holdout, PEOPLE)
     pool = min(n_synthetic, SYNTHETIC)
-    searches = 4 + GROUPED * 2 * secrets
-    pairs = people * pool * columns * searches * PAIR_SECONDS
-    held = (3 * pool + people) * columns * NUMBER + people * secrets * 24
-    return Cost(seconds=LEAST_SECONDS + pairs, memory=held)
+    seconds = LEAST + people * ((people + pool) * columns * PAIR + ROW)
+    attacked = min(people, 2 * EFFORT[level].people)
+    seconds += attacked * pool * columns * secrets * PAIR / 10
+    if level == "full":
+        seconds += (people + pool) * columns * CELL
+        seconds += 2 * secrets * min(pool, LEARNED) * columns * SECRET
+        seconds += SHADOWED * (people <= MOST_SHADOWED)
+    held = (3 * pool + 3 * people) * columns * NUMBER + people * 400
+    return Cost(seconds=seconds, memory=HELD[level] + held)

@@ -360,7 +360,7 @@ BOUNDED = """
     found = sc.audit(
         train=folder / "train.parquet", holdout=folder / "holdout.parquet",
         synthetic=folder / "shards", schema=sc.Schema.read(folder / "schema.json"), seed=0,
-        memory=sys.argv[2], progress=False,
+        memory=sys.argv[2], progress=False, evidence="none",
     )
     print(peak(), found.provenance.n_synthetic, found.distances.copied_train.value)
 """
