@@ -28,9 +28,10 @@ generator = FlowGenerator.load(model)
 generator.progress = False
 start = time.perf_counter()
 generator.sample(1, seed=0)
-compiled = time.perf_counter()
+compiled, cpu = time.perf_counter(), time.process_time()
 generator.sample_to(path, int(n), seed=0, memory=memory)
 print(json.dumps({"compile": compiled - start, "draw": time.perf_counter() - compiled,
+                  "cpu": time.process_time() - cpu,
                   "peak": peak(), "redraw": generator.redraw_.rate}))
 """
 
@@ -60,6 +61,7 @@ def main() -> None:
         rows = pl.scan_parquet(path).select(pl.len()).collect().item()
         print(
             f"{rows:,} rows in {found['draw']:.1f} s: {rows / found['draw']:,.0f} rows per second "
+            f"({rows / found['cpu']:,.0f} per second of CPU) "
             f"after {found['compile']:.1f} s of compiling; peak memory "
             f"{found['peak'] / 2**20:,.0f} MiB under a bound of {asked.memory}; file "
             f"{path.stat().st_size / 2**20:.0f} MiB; redraw rate {found['redraw']:.4f}"
