@@ -116,8 +116,8 @@ def _filled(
     for attempt in range(TURNS):
         drawn = drawer.draw(turn * TURNS + attempt, size * PARTICLES, wide)
         k = drawn.log_weight.shape[1]
-        codes = drawn.codes[:, : n * PARTICLES].reshape(len(drawn.codes), -1)
-        z = drawn.z[:, : n * PARTICLES].reshape(len(drawn.z), -1)
+        codes = drawn.codes[:, : n * PARTICLES].reshape(len(drawn.codes), n * PARTICLES * k)
+        z = drawn.z[:, : n * PARTICLES].reshape(len(drawn.z), n * PARTICLES * k)
         weight = drawn.log_weight[: n * PARTICLES].reshape(-1)
         owner = np.repeat(np.arange(n), PARTICLES * k)
         table = encoder.table(codes, z)

@@ -210,6 +210,16 @@ def test_a_saved_model_is_the_model(model, synthetic, train, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["aml.synthema"]
 
 
+def test_the_record_watches_memorization(model):
+    record = model.model.record
+    watch = record["memorization"]
+    losses = [min(held) for held in record["validation"]]
+    assert watch["gap"] > 0
+    assert watch["per_variable"] == pytest.approx(watch["gap"] / model.model.layout.variables)
+    assert (watch["warning"] is None) == (watch["per_variable"] <= 0.25)
+    assert len(losses) == len(record["best_step"]) == model.members
+
+
 def test_a_damaged_or_foreign_file_is_refused(letters, tmp_path):
     good = letters.save(tmp_path / "good.synthema").read_bytes()
     size = struct.unpack("<Q", good[:8])[0]

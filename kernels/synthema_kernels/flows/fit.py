@@ -47,7 +47,7 @@ class Settings:
 
     batch: int = 128
     every: int = 25
-    patience: int = 16
+    patience: int = 8
 
 
 @jax.tree_util.register_dataclass
@@ -64,7 +64,7 @@ class Pace:
     """
 
     steps: Float[Array, "*k"] | float = 1500.0
-    rate: Float[Array, "*k"] | float = 1e-3
+    rate: Float[Array, "*k"] | float = 3e-3
     linear: Float[Array, "*k"] | float = 0.1
     weight_decay: Float[Array, "*k"] | float = 1e-4
     dropout: Float[Array, "*k"] | float = 0.3
