@@ -162,7 +162,10 @@ def _ends(
     high = high if np.isfinite(high) else point[stop - 1] + half
     if first == 0 and point[0] >= 0:  # as in a tail: nothing below zero, nor at it if none was
         low = max(low, half if point[0] > 0 else -half)
-    return float(low), float(max(low, high))
+    if low >= high:  # between neighbors recorded finer than the group: no room for half a step
+        low = (point[first - 1] + point[first]) / 2 if first > 0 else point[first] - half
+        high = (point[stop - 1] + point[stop]) / 2 if stop < point.size else point[stop - 1] + half
+    return float(low), float(high)
 
 
 def _group(out: Pieces, low: float, high: float, count: Ints, decimals: Ints) -> None:

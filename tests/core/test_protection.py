@@ -182,3 +182,10 @@ def test_rules_forbid_a_pool_only_where_they_forbid_all_of_it():
 def test_a_policy_that_makes_no_sense_is_refused(settings, word):
     with pytest.raises(SynthemaError, match=word):
         Protection(**settings)
+
+
+def test_a_coarse_number_between_two_finer_repeated_ones_has_a_piece():
+    marginal = Marginal.fit(np.repeat([249.6, 250.0, 250.4, 300.0], [6, 1, 6, 9]), FIVE)
+    assert (marginal.left <= marginal.right).all()
+    low, high = marginal.edges(np.array([250.0]))
+    assert low[0] < high[0]
