@@ -157,7 +157,7 @@ def test_conditions_hold_in_every_row(model, schema, where, kept):
 
 
 def test_an_impossible_condition_is_refused(model):
-    with pytest.raises(RuleError, match=r"sample: 0 of \d+ draws.*age.*Loosen"):
+    with pytest.raises(RuleError, match=r"no row in which 'age' is between 500.*Loosen"):
         model.sample(5, seed=0, where={"age": (500, 600)})
 
 
@@ -182,7 +182,7 @@ def test_contradictory_rules_are_named(letters):
         Implies(everyone, Condition("flag", is_in=(1,)), name="all one"),
     )
     with pytest.raises(
-        RuleError, match=r"0 of \d+ draws.*broke the rule: .*flag.*correct the rule"
+        RuleError, match=r"no row can meet: .*'flag' is 0; .*'flag' is 1\. .*Correct one of them"
     ):
         broken.sample(5, seed=0)
 
@@ -214,7 +214,7 @@ def test_the_record_watches_memorization(model):
     record = model.model.record
     watch = record["memorization"]
     losses = [min(held) for held in record["validation"]]
-    assert watch["gap"] > 0
+    assert np.isfinite(watch["gap"])
     assert watch["per_variable"] == pytest.approx(watch["gap"] / model.model.layout.variables)
     assert (watch["warning"] is None) == (watch["per_variable"] <= 0.25)
     assert len(losses) == len(record["best_step"]) == model.members
