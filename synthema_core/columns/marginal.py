@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from .protected import OPEN, Protection, pieces
+from . import smooth
+from .protected import OPEN, Protection, tailed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,20 +90,32 @@ class Marginal:
         order = np.lexsort((-times, inverse))
         usual = stored[order[np.searchsorted(inverse[order], np.arange(clean.size))]]
         count = np.bincount(inverse, weights=times).astype(np.int64)
-        found = pieces(
-            usual,
-            count,
-            decimals_of(usual),
-            min(protection.min_count, values.size),
-            fitted=protection.tails == "fitted",
-        )
+        least = min(protection.min_count, values.size)
+        sample = smooth.Sample.of(usual, count, decimals_of(usual), least)
+        found, curve = smooth.fit(sample, lambda p, v: cls._of(p)._masses(v))
+        if protection.tails == "fitted":
+            found = tailed(found, sample, curve)
+        return cls._of(found)
+
+    @classmethod
+    def _of(cls, found: smooth.Pieces) -> Marginal:
         total = np.cumsum(found.mass)
         return cls(
-            left=np.array(found.left, np.float64),
-            right=np.array(found.right, np.float64),
+            left=found.left,
+            right=found.right,
             f=np.concatenate([[0.0], total / total[-1]]),
-            decimals=np.array(found.decimals, np.int64),
+            decimals=found.decimals,
         )
+
+    def _masses(self, values: Floats) -> Floats:
+        """Mass of each value; one that cannot be drawn shares that of the nearest that can."""
+        low, high = self.edges(values)
+        drawn = self.quantile((low + high) / 2)
+        other = np.abs(drawn - values) > DUST * np.abs(values)
+        finer = decimals_of(values[other]) - decimals_of(drawn[other])
+        mass = high - low
+        mass[other] /= 10.0 ** np.maximum(finer, 1)
+        return mass
 
     def _readable(self, inner: slice) -> Marginal:
         """The same distribution; pieces of the tails that hold no value join the inner one."""
@@ -167,7 +180,7 @@ class Marginal:
 
     def wide(self) -> tuple[Floats, Floats, Floats]:
         """Median and edges on the normal scale of the widest cells, ascending: (cells,) each."""
-        z, low, high, _ = normal_cells(*self.edges(np.unique(self.at(self.points()))))
+        z, low, high, _ = normal_cells(*self.edges(self._readings()))
         order = np.argsort(low - high, kind="stable")[:MAX_WIDE]
         keep = np.sort(order[(high - low)[order] > WIDE])
         return z[keep], low[keep], high[keep]
@@ -176,6 +189,20 @@ class Marginal:
         """The middle of each piece on the normal scale."""
         middle: Floats = ndtri(self.f[:-1] + np.diff(self.f) / 2)
         return middle
+
+    def _readings(self) -> Floats:
+        """Values that a draw may read, ascending: of a piece that holds many, the middle one."""
+        every = np.arange(self.left.size)
+        _, first, last = self._read(self.left, every)
+        many = np.where(self.left < self.right, np.maximum(last - first + 1, 1), 1).astype(np.int64)
+        few = many <= MAX_WIDE
+        piece = np.repeat(every[few], many[few])
+        place = np.arange(piece.size) - np.repeat(np.cumsum(many[few]) - many[few], many[few])
+        atom = self.left[piece] == self.right[piece]
+        each = (first[piece] + place) / 10.0 ** self.decimals[piece]
+        return np.unique(
+            np.concatenate([np.where(atom, self.left[piece], each), self.at(self.points())])
+        )
 
     def _read(self, x: Floats, i: Ints) -> tuple[Floats, Floats, Floats]:
         """Nearest grid point of piece i in units of its last decimal, its first and its last."""

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthema_core import columns
@@ -13,8 +13,10 @@ from synthema_core.columns import OPEN, Protection
 from synthema_core.columns.marginal import Marginal
 from synthema_core.encoding import Encoder
 from synthema_core.errors import SynthemaError
+from synthema_core.privacy.values import values as values_attack
 from synthema_core.rules import Condition, Excludes
 from synthema_core.schema import Column, Schema
+from synthema_kernels import Rows
 
 GRID = (np.arange(4000) + 0.5) / 4000
 FIVE = Protection(min_count=5)
@@ -26,6 +28,7 @@ some_values = st.lists(
 )
 
 
+@settings(max_examples=40)
 @given(some_values, st.integers(2, 6))
 def test_pieces_are_ascending_and_what_is_drawn_is_read_as_itself(values, least):
     marginal = Marginal.fit(np.array(values), Protection(min_count=least))
@@ -41,20 +44,68 @@ def test_pieces_are_ascending_and_what_is_drawn_is_read_as_itself(values, least)
         assert drawn.min() >= 0
 
 
-@given(some_values, st.integers(2, 6))
-def test_a_value_of_few_patients_is_no_atom(values, least):
-    marginal = Marginal.fit(np.array(values), Protection(min_count=least))
-    atoms = marginal.left[marginal.left == marginal.right]
+def test_a_value_of_few_patients_is_no_atom_of_its_own():
+    rng = np.random.default_rng(0)
+    values = np.round(rng.normal(120, 30, 400))
     point, count = np.unique(values, return_counts=True)
-    assert set(atoms) <= set(point[count >= min(least, len(values))])
+    assert count.max() > 5
+    marginal = Marginal.fit(values, FIVE)
+    assert (marginal.left < marginal.right).all()
+    assert marginal.left.size < point.size / 2
+    spike = np.concatenate([values, np.full(25, 133.0)])
+    marginal = Marginal.fit(spike, FIVE)
+    assert marginal.left[marginal.left == marginal.right].tolist() == [133.0]
+    low, high = marginal.edges(np.array([133.0]))
+    assert high - low == pytest.approx((values == 133).mean() + 25 / 425, abs=0.01)
+
+
+def test_heaps_come_back_without_the_counts_of_single_values():
+    rng = np.random.default_rng(0)
+    values = np.round(rng.normal(60, 15, 500))
+    heaped = np.where(rng.random(500) < 0.5, np.round(values / 5) * 5, values)
+    marginal = Marginal.fit(heaped, FIVE)
+    atoms = marginal.left[marginal.left == marginal.right]
+    assert (atoms % 5 == 0).all()
+    drawn = marginal.quantile(GRID)
+    assert (drawn % 5 == 0).mean() == pytest.approx((heaped % 5 == 0).mean(), abs=0.02)
+    mass = np.diff(marginal.f)[marginal.left == marginal.right]
+    middle = (atoms > 40) & (atoms < 80)
+    assert np.abs(np.diff(mass[middle], 2)).max() < 0.03  # as smooth as the distribution
+
+
+def test_decimals_follow_the_scale():
+    rng = np.random.default_rng(0)
+    values = rng.lognormal(2, 1.2, 800)
+    values = np.where(values < 10, np.round(values, 1), np.round(values))
+    drawn = Marginal.fit(values, FIVE).quantile(GRID)
+    whole = drawn == np.round(drawn)
+    assert whole[drawn > 12].mean() > 0.95
+    assert whole[drawn < 9].mean() == pytest.approx(
+        (values == np.round(values))[values < 9].mean(), abs=0.06
+    )
+
+
+def test_masses_of_values_do_not_tell_who_was_in_the_table():
+    rng = np.random.default_rng(3)
+    label = np.repeat([1, 0], 300)
+    kept, smooth = np.zeros(600), np.zeros(600)
+    for turn in range(30):
+        people = np.round(rng.lognormal(4, 0.4, 600), turn % 2)
+        one = Rows(numeric=people[:, None], codes=np.empty((600, 0), np.int32))
+        for total, protection in ((kept, OPEN), (smooth, FIVE)):
+            drawn = Marginal.fit(people[:300], protection).quantile(rng.random(300))
+            made = Rows(numeric=drawn[:, None], codes=np.empty((300, 0), np.int32))
+            total += values_attack(one, made)
+    area = [(t[label == 1][:, None] > t[label == 0]).mean() for t in (kept, smooth)]
+    assert area[0] > 0.65  # what smoothing is for
+    assert area[1] < 0.56
 
 
 def test_dust_of_single_precision_makes_no_number_of_its_own():
     tenths = np.arange(80, 90) / 10
     dusty = np.concatenate([np.repeat(tenths, 6), np.repeat(tenths.astype(np.float32), 3)])
     marginal = Marginal.fit(dusty.astype(float), FIVE)
-    assert (marginal.left == marginal.right).all()
-    assert marginal.left.tolist() == tenths.tolist()
+    assert np.unique(marginal.quantile(GRID)).tolist() == tenths.tolist()
     low, high = marginal.edges(dusty.astype(float))
     assert (low < high).all()
 
