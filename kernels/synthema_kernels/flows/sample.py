@@ -33,6 +33,8 @@ from .density import (
 from .rows import WIDE, Layout, bend
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
     from numpy.typing import NDArray
 
@@ -171,7 +173,8 @@ def sample(
             log_weight=log_weight,
         )
 
-    branches = [*([number] if p else []), *(partial(level, width) for width in classes)]
+    levels = [partial(level, width) for width in classes]
+    branches: list[Callable[[_State, Array, Array], _State]] = [*([number] if p else []), *levels]
     branch = jnp.asarray([*[0] * p, *(class_of + bool(p))], jnp.int32)
 
     # units by the last variable they read: a group is computed when that one has been drawn; what
