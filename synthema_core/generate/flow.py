@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -26,6 +27,7 @@ try:
 
     from synthema_kernels import flows
 
+    from .checkpoint import Checkpoint, given_to
     from .completing import conditional, impute, log_mixture
     from .drawing import Drawer
     from .given import HOPELESS, POOL, allowed_where, chosen
@@ -132,18 +134,30 @@ class FlowGenerator(Streaming):
             raise SynthemaError("FlowGenerator: not fitted yet. Call fit(train, schema) first.")
         return fitted
 
-    def fit(self, train: object, schema: Schema) -> FlowGenerator:
+    def fit(
+        self,
+        train: object,
+        schema: Schema,
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+    ) -> FlowGenerator:
         """Learn the joint distribution of the modelled columns.
 
         Args:
             train: Any Arrow table with the schema's columns, at least 50 rows.
             schema: What the columns are, their endpoints and rules.
+            checkpoint: File that says where training stands, written every 15 seconds and when
+                training ends or is interrupted. Where it exists, training goes on from it to the
+                same model, bit for bit, as if it had never stopped. As sensitive as a model file;
+                delete it once the model is saved.
 
         Returns:
             The generator itself.
 
         Raises:
             SynthemaError: If a setting makes no sense.
+            CheckpointError: If the checkpoint is of another table, seed, setting or platform.
+            OutputError: If the checkpoint cannot be written.
             TableError: If the table is too small.
             SchemaError: If the table and the schema disagree.
         """
@@ -176,30 +190,36 @@ class FlowGenerator(Streaming):
         )
         settings = flows.Settings(batch=int(np.clip(frame.height // 8, 64, 256)))
         pace = flows.Pace(steps=self.steps, dropout=self.dropout)
-        with tqdm(
+        fold = flows.Fold.of(weights, held_out)
+        used = {
+            **asdict(pace),
+            **asdict(settings),
+            **self.get_params(),
+            "protection": self.protection.to_dict(),
+        }
+        given = given_to(used, schema.to_dict(), (rows, structure), (start, fold))
+        bar = tqdm(
             total=self.members * self.steps,
             desc="fit",
             unit="step",
             disable=None if self.progress is None else not self.progress,
-        ) as bar:
+        )
+        with bar, Checkpoint(checkpoint, given) as kept:
             fitted = flows.fit(
                 start,
                 structure,
                 rows,
-                flows.Fold.of(weights, held_out),
+                fold,
                 layout,
                 settings,
                 pace,
                 keys=jax.random.split(jax.random.key(self.seed), self.members),
                 on_steps=bar.update,
+                since=kept.since("members"),
+                on_progress=partial(kept.keep, "members"),
             )
         record = {
-            "settings": {
-                **asdict(pace),
-                **asdict(settings),
-                **self.get_params(),
-                "protection": self.protection.to_dict(),
-            },
+            "settings": used,
             "kept_back": kept_back(encoder),
             "rows": frame.height,
             "seconds": time.perf_counter() - started,
