@@ -37,7 +37,7 @@ def model(study) -> Path:
     pytest.importorskip("jax")
     path = study / "aml.synthema"
     train, schema = str(study / "train.parquet"), str(study / "schema.json")
-    assert main(["fit", train, "--schema", schema, "-o", str(path), *QUICK]) == 0
+    assert main(["fit", train, "--schema", schema, "-o", str(path), *QUICK, "--checkpoint", str(path) + ".part"]) == 0
     return path
 
 
