@@ -37,7 +37,10 @@ def model(study) -> Path:
     pytest.importorskip("jax")
     path = study / "aml.synthema"
     train, schema = str(study / "train.parquet"), str(study / "schema.json")
-    assert main(["fit", train, "--schema", schema, "-o", str(path), *QUICK, "--checkpoint", str(path) + ".part"]) == 0
+    part = study / "aml.part"
+    words = ["fit", train, "--schema", schema, "-o", str(path), "--checkpoint", str(part), *QUICK]
+    assert main(words) == 0
+    assert not part.exists()  # of no more use
     return path
 
 
