@@ -12,6 +12,8 @@ import jax
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from synthema_core import tables
+from synthema_core.cli import commands, main
 from synthema_core.errors import CheckpointError, OutputError
 from synthema_core.generate import FlowGenerator, checkpoint, flow
 from synthema_core.schema import Column, Schema
@@ -137,3 +139,16 @@ def test_what_is_no_checkpoint_is_refused(left, tmp_path, whole):
 def test_what_cannot_be_written_is_said_before_training(tmp_path):
     with pytest.raises(OutputError, match="no such folder"):
         fitted(tmp_path / "absent" / "aml.checkpoint")
+
+
+def test_the_command_line_goes_on_and_clears_away(left, whole, tmp_path, monkeypatch):
+    tables.write(table(), tmp_path / "train.parquet")
+    SCHEMA.write(tmp_path / "schema.json")
+    monkeypatch.setattr(
+        commands, "_training", lambda _: {k: v for k, v in SMALL.items() if k != "progress"}
+    )
+    monkeypatch.chdir(tmp_path)
+    words = "fit train.parquet --schema schema.json -o m.synthema --seed 0 --checkpoint"
+    assert main([*words.split(), str(left)]) == 0
+    same(FlowGenerator.load("m.synthema").model.members, whole.model.members)
+    assert not left.exists()
