@@ -155,9 +155,9 @@ class Pieces:
     decimals: Ints
 
     def sorted(self) -> Pieces:
-        """Ascending, those with mass."""
+        """Ascending, those with mass that a distribution function can show."""
         order = np.lexsort((self.right, self.left))
-        order = order[self.mass[order] > 0]
+        order = order[self.mass[order] > LEAST_MASS * self.mass.sum()]
         return Pieces(*(getattr(self, name)[order] for name in self.__slots__))
 
     def only(self, which: Bools) -> Pieces:

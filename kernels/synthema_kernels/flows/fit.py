@@ -44,11 +44,15 @@ class Settings:
         batch: Rows per step, drawn with replacement.
         every: Steps between two looks at the held-out rows.
         patience: Looks without improvement before a member stops.
+        margin: Standard errors by which a later step must surpass the one kept, on the held-out
+            rows one by one: what is gained by chance alone is not worth knowing patients better.
+            The rule of one standard error (Breiman et al. 1984), on paired differences.
     """
 
     batch: int = 128
     every: int = 25
     patience: int = 8
+    margin: float = 1.0
 
 
 @jax.tree_util.register_dataclass
@@ -117,6 +121,7 @@ class _State(NamedTuple):
     weights: Array
     optimizer: Any
     best: Array
+    best_rows: Array  # loss of each held-out row
     best_loss: Array
     best_step: Array
     step: Array
@@ -147,23 +152,33 @@ def _flat(member: Member) -> tuple[Array, Callable[[Array], Member]]:
     return weights, lambda vector: Member(position=member.position, **back(vector))
 
 
-def _held_loss(
+def _held_losses(
     weights: Array, own: _Own, structure: Structure, rows: MixedRows, layout: Layout
 ) -> Array:
+    """Loss of each held-out row in nats."""
     if not own.fold.held_out.size:
-        return jnp.asarray(jnp.inf)
+        return jnp.full((1,), jnp.inf)
     member = _flat(own.start)[1](weights)
-    return -log_prob(member, structure, rows.take(own.fold.held_out), layout).mean()
+    return -log_prob(member, structure, rows.take(own.fold.held_out), layout)
+
+
+def _surpasses(held: Array, best: Array, margin: float) -> Array:
+    """Whether losses are lower than those kept by more than chance; always without any."""
+    if best.size < 2:
+        return jnp.asarray(True)  # noqa: FBT003
+    gain = best - held
+    return gain.mean() > margin * gain.std() / jnp.sqrt(best.size)
 
 
 @partial(jax.jit, static_argnames=("layout",))
 def _begin(own: _Own, structure: Structure, rows: MixedRows, layout: Layout) -> _State:
     def one(own: _Own) -> _State:
         weights, _ = _flat(own.start)
-        loss = _held_loss(weights, own, structure, rows, layout)
+        loss = _held_losses(weights, own, structure, rows, layout)
         none = jnp.asarray(0, jnp.int32)
         active = jnp.asarray(True)  # noqa: FBT003
-        return _State(weights, _OPTIMIZER.init(weights), weights, loss, none, none, active)
+        begun = _OPTIMIZER.init(weights)
+        return _State(weights, begun, weights, loss, loss.mean(), none, none, active)
 
     return jax.vmap(one)(own)
 
@@ -202,13 +217,14 @@ def _stretch(
 
         def look(state: _State, _: None) -> tuple[_State, tuple[Array, Array]]:
             state, values = lax.scan(step, state, None, length=settings.every)
-            held = _held_loss(state.weights, own, structure, rows, layout)
-            better = state.active & ((held < state.best_loss) | (own.fold.held_out.size == 0))
+            held = _held_losses(state.weights, own, structure, rows, layout)
+            better = state.active & _surpasses(held, state.best_rows, settings.margin)
             return state._replace(
                 best=jnp.where(better, state.weights, state.best),
-                best_loss=jnp.where(better, held, state.best_loss),
+                best_rows=jnp.where(better, held, state.best_rows),
+                best_loss=jnp.where(better, held.mean(), state.best_loss),
                 best_step=jnp.where(better, state.step, state.best_step),
-            ), (values.mean(), held)
+            ), (values.mean(), held.mean())
 
         state, curves = lax.scan(look, state, None, length=STRETCH)
         patient = state.step - state.best_step < settings.patience * settings.every
