@@ -16,16 +16,39 @@ decides how long the search takes, never what it finds.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from ._bytes_tile import ENTRIES, HAS_BYTES, LANES, PANEL, QUERIES, VECTORS, fetch, near
+from ._bytes_tile import (
+    ENTRIES,
+    HAS_BYTES,
+    LANES,
+    PANEL,
+    QUERIES,
+    VECTORS,
+    fetch,
+    near,
+    where_differ,
+)
 from ._gower_codes import Book, Bytes, Numbers, code_digit, encode
 from ._gower_rows import Table, distance_of, insert, rough_distance, rounding_of
-from ._jit import device, inner, kernel
-from ._simd import count_bits, lowest_bit
+from ._jit import device, inlined, inner, kernel
+from ._simd import (
+    add,
+    converted,
+    count_bits,
+    load,
+    lowest_bit,
+    maximum,
+    minimum,
+    multiply,
+    splat,
+    store,
+    subtract,
+)
 from .contract import Neighbors
 from .rows import Rows
 
@@ -36,6 +59,7 @@ NEAR_SEEDS = 4  # of them count
 TRIED = 64  # queries that show how good guesses are
 MISSED = 0.06  # of the guesses may be too low
 STEPS = 254.0
+LOOKED = 16  # entries of a table that are written at once
 FINEST = 2.0**40  # steps a unit
 STALE = 0.8  # of STEPS in use: below, finer tables pay
 CROWD = 16  # rows near in a tile from which upper bounds pay
@@ -337,24 +361,36 @@ def _write_lower(
     p = book.numbers.size
     sums[:] = 0.0
     for s in range(p):
-        number, unit = queries.numeric[i, book.numbers[s]], step * book.weight[s]
-        group, hole = book.group[s], book.hole[s]
-        if math.isnan(number):
-            for entry in range(ENTRIES):
-                sums[group, entry] += unit * (book.digit[s, entry] != hole)
-        else:
-            for entry in range(ENTRIES):
-                gap = max(book.low[s, entry] - number, number - book.high[s, entry])
-                known = book.digit[s, entry] != hole
-                sums[group, entry] += unit * (max(gap, 0.0) if known else 1.0)
+        number, unit = queries.numeric[i, book.numbers[s]], splat(step * book.weight[s], LOOKED)
+        hole = splat(np.uint8(book.hole[s]), LOOKED)
+        for first in range(0, ENTRIES, LOOKED):
+            digit = load(book.digit, s * ENTRIES + first, LOOKED)
+            far = unit
+            if math.isnan(number):
+                far = where_differ(digit, hole, far)
+            else:
+                x, none = splat(number, LOOKED), splat(0.0, LOOKED)
+                below = subtract(load(book.low, s * ENTRIES + first, LOOKED), x)
+                above = subtract(x, load(book.high, s * ENTRIES + first, LOOKED))
+                gap = multiply(maximum(maximum(below, above), none), unit)
+                missing = subtract(far, where_differ(digit, hole, far))
+                far = add(where_differ(digit, hole, gap), missing)
+            _add_up(sums, book.group[s] * ENTRIES + first, far)
     for s in range(book.codes.size):
-        digit = code_digit(queries.codes[i, book.codes[s]], book, s)
-        unit, group = step * book.weight[p + s], book.group[p + s]
-        for entry in range(ENTRIES):
-            sums[group, entry] += unit * (book.digit[p + s, entry] != digit)
-    for group in range(sums.shape[0]):
-        for entry in range(ENTRIES):
-            tables[group, entry] = np.uint8(np.int32(min(sums[group, entry], 255.0)))
+        digit1 = code_digit(queries.codes[i, book.codes[s]], book, s)
+        code, unit = splat(np.uint8(digit1), LOOKED), splat(step * book.weight[p + s], LOOKED)
+        for first in range(0, ENTRIES, LOOKED):
+            digit = load(book.digit, (p + s) * ENTRIES + first, LOOKED)
+            far = where_differ(digit, code, unit)
+            _add_up(sums, book.group[p + s] * ENTRIES + first, far)
+    most = splat(255.0, LOOKED)
+    for at in range(0, sums.size, LOOKED):
+        store(tables, at, converted(minimum(load(sums, at, LOOKED), most), "uint8"))
+
+
+@inlined
+def _add_up(sums: Numbers, at: int, more: Any) -> None:
+    store(sums, at, add(load(sums, at, LOOKED), more))
 
 
 @inner
