@@ -56,6 +56,8 @@ def runs(t, n):
 for make, given, options in runs(tables, 5).values():
     make(**{k: v.head(50) for k, v in tables.items()}, **given).evaluate(**options)
 for name, (make, given, options) in runs(tables, attacks).items():
+    if not name.startswith(tuple(sys.argv[6].split(","))):
+        continue
     best = busy = float("inf")
     for _ in range(3 if ours else 1):
         start, used = time.perf_counter(), time.process_time()
@@ -70,11 +72,12 @@ for name, (make, given, options) in runs(tables, attacks).items():
 """
 
 
-def run(python: str | Path, module: str, folder: str, attacks: int, synthetic: str) -> list[dict]:
+def run(
+    python: str | Path, module: str, folder: str, attacks: int, synthetic: str, only: str
+) -> list[dict]:
     command = [str(python), "-c", JOB, module, folder, str(attacks), synthetic]
-    done = subprocess.run(
-        [*command, json.dumps([LINK, KNOWN])], capture_output=True, text=True, check=False
-    )
+    command += [json.dumps([LINK, KNOWN]), only]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -85,6 +88,7 @@ def main() -> None:
     parser.add_argument("--attacks", type=int, default=2000)
     parser.add_argument("--rows", type=int, default=24_000)
     parser.add_argument("--synthetic", nargs="*", default=["fresh", "copied"])
+    parser.add_argument("--only", default="", help="attacks whose name begins so, by commas")
     asked = parser.parse_args()
     if not RIVAL.exists():
         raise SystemExit("bench/.rivals/anonymeter: not found. Run bench/rivals.sh anonymeter.")
@@ -103,10 +107,9 @@ def main() -> None:
             frame.write_parquet(f"{folder}/{name}.parquet")
         print(f"adult, {n:,} rows each of members, control and synthetic; {asked.attacks} attacks")
         for name in asked.synthetic:
-            ours = run(
-                sys.executable, "synthema_core.compat.anonymeter", folder, asked.attacks, name
-            )
-            theirs = run(RIVAL, "anonymeter.evaluators", folder, asked.attacks, name)
+            job = folder, asked.attacks, name, asked.only
+            ours = run(sys.executable, "synthema_core.compat.anonymeter", *job)
+            theirs = run(RIVAL, "anonymeter.evaluators", *job)
             print({"fresh": "fresh people:", "copied": "a quarter copied:"}[name])
             for mine, other in zip(ours, theirs, strict=True):
                 meet = mine["low"] <= other["high"] and other["low"] <= mine["high"]

@@ -11,6 +11,7 @@ The map, in reading order:
 - `_copies`: rows that repeat are searched once.
 - `_gower_bytes`, `_gower_words`, `_gower_groups`, `_euclidean`: the engines behind the verbs, each
   with the bound that lets it leave most rows unmeasured.
+- `_threads`: how many threads a search is worth.
 - `_simd`: vectors inside compiled code.
 - `reference`: the slow NumPy twin of every public kernel. It is the definition.
 - `_jit`: the Numba flags.

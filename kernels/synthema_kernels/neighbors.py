@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _euclidean, _gower_bytes, _gower_groups, _gower_words
 from ._copies import distinct, spread
+from ._threads import COMPARED, READ, threads_for
 from .contract import (
     Engine,
     Metric,
@@ -135,7 +136,9 @@ def nearest_groups(
     if together.any():
         kept, theirs, its = _weighing(queries, pool, weight)
         which = masks[together][:, weight > 0]
-        shared = iter(_gower_groups.find(kept, theirs, its, which, k, exclude_self=exclude_self))
+        with threads_for(int(which.sum()) * len(kept) * len(theirs) * COMPARED):
+            answers = _gower_groups.find(kept, theirs, its, which, k, exclude_self=exclude_self)
+        shared = iter(answers)
         return [next(shared) if neighbors is None else neighbors for neighbors in found]
     return [neighbors for neighbors in found if neighbors is not None]
 
@@ -198,7 +201,8 @@ def count_within(
     if m == 0 or n == 0:
         return np.zeros(n, np.int64)
     queries, pool, weight = _weighing(queries, pool, weight)
-    count = _engine(metric, queries, weight).count(queries, pool, weight, radii)
+    with threads_for(n * m * len(weight) * COMPARED):
+        count = _engine(metric, queries, weight).count(queries, pool, weight, radii)
     if exclude_self:  # it was counted: it is at distance 0
         count -= radii >= 0
     return count
@@ -247,19 +251,23 @@ def _nearest(
     """Copies collapsed, searched by an engine, and spread again."""
     queries, pool, weight = _weighing(queries, pool, weight)
     engine = _engine(metric, queries, weight)
-    theirs = distinct(pool)
-    ours = theirs if queries is pool else distinct(queries)
+    with threads_for(max(len(queries), len(pool)) * len(weight) * READ):
+        theirs = distinct(pool)
+        ours = theirs if queries is pool else distinct(queries)
     if theirs is None and (ours is None or exclude_self):
-        return engine.find(queries, pool, weight, k, exclude_self=exclude_self)
-    most = len(pool) if theirs is None else len(theirs.rows)
-    found = engine.find(
-        queries if ours is None else ours.rows,
-        pool if theirs is None else theirs.rows,
-        weight,
-        min(k + exclude_self, most),
-        exclude_self=False,  # a query is no longer a row of its own: `spread` leaves it out
-    )
-    return spread(found, k, ours, theirs, exclude_self=exclude_self)
+        with threads_for(len(queries) * len(pool) * len(weight) * COMPARED):
+            return engine.find(queries, pool, weight, k, exclude_self=exclude_self)
+    asked = queries if ours is None else ours.rows
+    among = pool if theirs is None else theirs.rows
+    with threads_for(len(asked) * len(among) * len(weight) * COMPARED):
+        found = engine.find(
+            asked,
+            among,
+            weight,
+            min(k + exclude_self, len(among)),
+            exclude_self=False,  # a query is no longer a row of its own: `spread` leaves it out
+        )
+        return spread(found, k, ours, theirs, exclude_self=exclude_self)
 
 
 def _weighing(

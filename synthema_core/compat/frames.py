@@ -6,6 +6,7 @@ numbered over all frames. No column name and no value has to be quotable: nothin
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -44,7 +45,9 @@ class Frames:
         Raises:
             TableError: If one is no table, lacks a column, or holds text where another has numbers.
         """
-        frames = {name: as_frame(table, name=name) for name, table in tables.items()}
+        frames = {
+            name: as_frame(_slim(table, columns), name=name) for name, table in tables.items()
+        }
         first = next(iter(frames.values()))
         wanted = list(dict.fromkeys(first.columns if columns is None else columns))
         for name, frame in frames.items():
@@ -73,6 +76,13 @@ class Frames:
     def mask(self, columns: Sequence[str]) -> NDArray[np.bool_]:
         """(p + q,) whether each column is one of these."""
         return np.isin(np.array(self.names, object), np.array(list(columns), object))
+
+
+def _slim(table: Any, columns: Sequence[str] | None) -> object:
+    """A pandas frame without other columns: it converts what it hands over, cell by cell."""
+    if columns is None or type(table).__module__.split(".")[0] != "pandas":
+        return table
+    return table.loc[:, [str(name) in columns for name in table.columns]]
 
 
 def _is_number(columns: Sequence[pl.Series], name: str) -> bool:
@@ -114,18 +124,14 @@ def _scaled(values: NDArray[np.float64], fitted: NDArray[np.float64]) -> NDArray
 
 def _codes(columns: Sequence[pl.Series]) -> tuple[list[NDArray[np.int32]], list[object]]:
     """Codes by the order of all values, missing -1, and the values."""
-    text = [c.cast(pl.Boolean) if c.dtype == pl.Null else c for c in columns]
-    if any(c.dtype == pl.String for c in text):
-        text = [c.cast(pl.String) for c in text]
-    levels = pl.concat([c.rename("level") for c in text]).drop_nulls().unique().sort()
-    key = levels.to_frame().with_row_index("code")
-    out = []
-    for c in text:
-        joined = (
-            c.rename("level").to_frame().join(key, on="level", how="left", maintain_order="left")
-        )
-        out.append(joined["code"].cast(pl.Int32).fill_null(-1).to_numpy().astype(np.int32))
-    return out, levels.to_list()
+    columns = [c.cast(pl.Boolean) if c.dtype == pl.Null else c for c in columns]
+    if any(c.dtype == pl.String for c in columns):
+        columns = [c.cast(pl.String) for c in columns]
+    values = pl.concat([c.rename("level") for c in columns])
+    levels = values.unique().drop_nulls().sort()
+    numbered = values.cast(pl.String).cast(pl.Enum(levels.cast(pl.String)))  # by a table of hashes
+    codes = numbered.to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
+    return np.split(codes, np.cumsum([len(c) for c in columns[:-1]])), levels.to_list()
 
 
 def _beside(

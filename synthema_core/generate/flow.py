@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 MIN_ROWS = 50
 CHUNK = 512  # rows drawn at once by one member: one compiled program whatever the number asked for
 HELD_OUT = 0.15
+MOST_HELD_OUT = 4096  # enough to tell two steps apart; more would cost as much as the steps
 MEMORIZED = 0.25  # nats per variable by which seen rows may exceed held-out ones without a warning
 DEFAULT_PROTECTION = Protection()
 
@@ -333,4 +334,4 @@ def _watch(
 
 
 def _held_out(n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    return rng.permutation(n)[: max(20, int(HELD_OUT * n))]
+    return rng.permutation(n)[: max(20, min(int(HELD_OUT * n), MOST_HELD_OUT))]

@@ -12,6 +12,7 @@ from synthema_core.compat.anonymeter import (
     LinkabilityEvaluator,
     SinglingOutEvaluator,
 )
+from synthema_core.compat.frames import Frames
 from synthema_core.errors import SynthemaError, TableError
 
 ODD = "income [€] in % of 'all'"
@@ -150,3 +151,24 @@ def test_pandas_and_polars_give_the_same_bits():
 
     assert run(lambda f: f).risk() == run(pl.DataFrame.to_pandas).risk()
     assert isinstance(ORI.to_pandas(), pd.DataFrame)
+
+
+def test_columns_that_no_attack_uses_are_never_converted():
+    odd = {"notes": [[1], "free text"] * (ORI.height // 2)}  # of no type that a table can have
+
+    def run(*frames):
+        ori, syn, control = frames
+        return LinkabilityEvaluator(ori, syn, AUX, control=control).evaluate()
+
+    plain = [frame.to_pandas() for frame in (ORI, FRESH, CONTROL)]
+    beside = [frame.assign(notes=(odd["notes"] * 2)[: len(frame)]) for frame in plain]
+    assert run(*beside).risk() == run(*plain).risk()
+
+
+def test_truth_values_and_missing_text_keep_their_levels():
+    ori = pl.DataFrame({"ill": [True, None, True], "name": ["b", None, "a"], "none": [None] * 3})
+    syn = pl.DataFrame({"ill": [None, True, False], "name": ["c", "a", None], "none": [None] * 3})
+    frames = Frames.of({"ori": ori, "syn": syn})
+    assert frames.levels == {"ill": [False, True], "name": ["a", "b", "c"], "none": []}
+    assert frames.rows[0].codes.tolist() == [[1, 1, -1], [-1, -1, -1], [1, 0, -1]]
+    assert frames.rows[1].codes.tolist() == [[-1, 2, -1], [1, 0, -1], [0, -1, -1]]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
 
-from synthema_kernels import Rows, _gower_words, nearest, reference
+from synthema_kernels import Rows, _gower_words, _threads, nearest, reference
 from synthema_kernels._words import WORD_LIMIT, Grid, sketch
 
 # Exact in binary: equality needs no tolerance. 3.5 and -2 lie outside the usual scale.
@@ -178,7 +178,8 @@ def test_empty_queries_get_an_empty_answer(random_rows):
     assert found.distance.shape == (0, 3)
 
 
-def test_any_number_of_threads_gives_the_same_bits(random_rows):
+def test_any_number_of_threads_gives_the_same_bits(random_rows, monkeypatch):
+    monkeypatch.setattr(_threads, "SHARE", 1e-9)  # so that small work takes all it may
     queries, pool = random_rows(MANY, seed=6), random_rows(MANY, seed=7)
     before = numba.get_num_threads()
     answers = []
@@ -193,7 +194,8 @@ def test_any_number_of_threads_gives_the_same_bits(random_rows):
 
 BYTES = """
 import hashlib, numpy as np
-from synthema_kernels import Rows, nearest
+from synthema_kernels import Rows, _threads, nearest
+_threads.SHARE = 1e-9  # so that small work takes all threads
 rng = np.random.default_rng(8)
 numeric, codes = rng.random((1500, 7)), rng.integers(-1, 9, (1500, 5))
 pool = Rows(numeric=numeric, codes=codes)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from synthema_kernels import Rows, _gower_words, count_within, nearest, reference
+from synthema_kernels import Rows, _gower_words, _threads, count_within, nearest, reference
 
 NAN, FAR = float("nan"), 3.5  # FAR is capped beside a missing number: the sketch is not tight
 LEVELS = [-1, 0, 1, 2]
@@ -104,6 +104,7 @@ def test_an_empty_side_counts_nothing(random_rows):
 
 
 def test_long_work_and_threads_change_nothing(random_rows, monkeypatch):
+    monkeypatch.setattr(_threads, "SHARE", 1e-9)  # so that small work takes all it may
     rows, radius = random_rows(MANY // 2, seed=9), np.linspace(0, 5, MANY // 2)
     before = numba.get_num_threads()
     answers = []
