@@ -16,39 +16,17 @@ decides how long the search takes, never what it finds.
 """
 
 import math
-from typing import Any
 
 import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from ._bytes_tile import (
-    ENTRIES,
-    HAS_BYTES,
-    LANES,
-    PANEL,
-    QUERIES,
-    VECTORS,
-    fetch,
-    near,
-    where_differ,
-)
-from ._gower_codes import Book, Bytes, Numbers, code_digit, encode
+from ._bytes_tile import ENTRIES, HAS_BYTES, LANES, PANEL, QUERIES, VECTORS, fetch, near
+from ._gower_codes import Book, Bytes, Numbers, encode
 from ._gower_rows import Table, distance_of, insert, rough_distance, rounding_of
-from ._jit import device, inlined, inner, kernel
-from ._simd import (
-    add,
-    converted,
-    count_bits,
-    load,
-    lowest_bit,
-    maximum,
-    minimum,
-    multiply,
-    splat,
-    store,
-    subtract,
-)
+from ._gower_tables import write_lower, write_upper
+from ._jit import device, inner, kernel
+from ._simd import count_bits, lowest_bit
 from .contract import Neighbors
 from .rows import Rows
 
@@ -59,7 +37,6 @@ NEAR_SEEDS = 4  # of them count
 TRIED = 64  # queries that show how good guesses are
 MISSED = 0.06  # of the guesses may be too low
 STEPS = 254.0
-LOOKED = 16  # entries of a table that are written at once
 FINEST = 2.0**40  # steps a unit
 STALE = 0.8  # of STEPS in use: below, finer tables pay
 CROWD = 16  # rows near in a tile from which upper bounds pay
@@ -228,7 +205,7 @@ def _scan(
                     finer = _step(worst, book)
                     if finer > step[a]:
                         step[a] = finer
-                        _write_lower(queries, active[a], book, finer, sums, tables[a])
+                        write_lower(queries, active[a], book, finer, sums, tables[a])
                 limits[a] = _limit(worst * step[a])
                 some |= limits[a] > 0
             if not some:
@@ -296,8 +273,8 @@ def _count_block(
         radius = radii[start + a]
         if radius >= 0.0:
             step = _step(max(radius * rounding, 1e-300), book)
-            _write_lower(queries, start + a, book, step, sums, lower[a])
-            _write_upper(queries, start + a, book, step, sums, upper[a])
+            write_lower(queries, start + a, book, step, sums, lower[a])
+            write_upper(queries, start + a, book, step, sums, upper[a])
             # A row whose least sum is not below `outer` is farther, one whose
             # largest sum is below `inner` is within.
             outer[a] = np.uint8(min(math.floor(radius * rounding * step), STEPS) + 1.0)
@@ -351,72 +328,3 @@ def _step(worst: float, book: Book) -> float:
     if step >= 16.0 or (book.whole and step >= 1.0):
         return math.floor(step)  # nothing is lost where codes differ
     return step
-
-
-@inner
-def _write_lower(
-    queries: Table, i: int, book: Book, step: float, sums: Numbers, tables: Bytes
-) -> None:
-    """What a pool row with each byte is at least away from query i, in steps."""
-    p = book.numbers.size
-    sums[:] = 0.0
-    for s in range(p):
-        number, unit = queries.numeric[i, book.numbers[s]], splat(step * book.weight[s], LOOKED)
-        hole = splat(np.uint8(book.hole[s]), LOOKED)
-        for first in range(0, ENTRIES, LOOKED):
-            digit = load(book.digit, s * ENTRIES + first, LOOKED)
-            far = unit
-            if math.isnan(number):
-                far = where_differ(digit, hole, far)
-            else:
-                x, none = splat(number, LOOKED), splat(0.0, LOOKED)
-                below = subtract(load(book.low, s * ENTRIES + first, LOOKED), x)
-                above = subtract(x, load(book.high, s * ENTRIES + first, LOOKED))
-                gap = multiply(maximum(maximum(below, above), none), unit)
-                missing = subtract(far, where_differ(digit, hole, far))
-                far = add(where_differ(digit, hole, gap), missing)
-            _add_up(sums, book.group[s] * ENTRIES + first, far)
-    for s in range(book.codes.size):
-        digit1 = code_digit(queries.codes[i, book.codes[s]], book, s)
-        code, unit = splat(np.uint8(digit1), LOOKED), splat(step * book.weight[p + s], LOOKED)
-        for first in range(0, ENTRIES, LOOKED):
-            digit = load(book.digit, (p + s) * ENTRIES + first, LOOKED)
-            far = where_differ(digit, code, unit)
-            _add_up(sums, book.group[p + s] * ENTRIES + first, far)
-    most = splat(255.0, LOOKED)
-    for at in range(0, sums.size, LOOKED):
-        store(tables, at, converted(minimum(load(sums, at, LOOKED), most), "uint8"))
-
-
-@inlined
-def _add_up(sums: Numbers, at: int, more: Any) -> None:
-    store(sums, at, add(load(sums, at, LOOKED), more))
-
-
-@inner
-def _write_upper(
-    queries: Table, i: int, book: Book, step: float, sums: Numbers, tables: Bytes
-) -> None:
-    """What a pool row with each byte is at most away from query i, in steps."""
-    p = book.numbers.size
-    sums[:] = 0.0
-    for s in range(p):
-        number, unit = queries.numeric[i, book.numbers[s]], step * book.weight[s]
-        group, hole = book.group[s], book.hole[s]
-        missing = math.isnan(number)
-        for entry in range(ENTRIES):
-            gap = max(number - book.low[s, entry], book.high[s, entry] - number)
-            gap = 1.0 if missing else max(gap, 0.0)
-            if book.digit[s, entry] == hole:
-                gap = 1.0 - missing
-            sums[group, entry] += unit * gap
-    for s in range(book.codes.size):
-        digit = code_digit(queries.codes[i, book.codes[s]], book, s)
-        unit, group = step * book.weight[p + s], book.group[p + s]
-        if book.hashed[s]:
-            digit = ENTRIES  # equal low bits promise nothing
-        for entry in range(ENTRIES):
-            sums[group, entry] += unit * (book.digit[p + s, entry] != digit)
-    for group in range(sums.shape[0]):
-        for entry in range(ENTRIES):
-            tables[group, entry] = np.uint8(np.int32(math.ceil(min(sums[group, entry], 255.0))))
