@@ -3,7 +3,9 @@
 Simulated AML patients, 300 in each table, of 24 columns: a fresh sample stands for the synthetic
 table, so no attack may find anything. In 100 repetitions the 95 % interval of every attack, those
 that train a classifier included, should hold what chance gives (AUC 0.5, the false positive rate,
-risk 0) in 93 or more. Attacks by flows are left out: their intervals are those of any score.
+risk 0) in 93 or more. One interval in eight that holds at exactly 95 % falls short of that by
+chance, so the table says how rare as few would be. Attacks by flows are left out: their intervals
+are those of any score.
 Kept in bench/.results/calibration, so an interrupted run goes on where it stopped; one thread.
 
     --run            measure what is absent (else only print what is there)
@@ -21,6 +23,7 @@ from pathlib import Path
 
 import numba
 import numpy as np
+from scipy.stats import binom
 
 import synthema_core as sc
 from synthema_core.encoding import Encoder
@@ -38,7 +41,8 @@ from synthema_core.privacy.verdict import verdict
 
 RESULTS = Path(__file__).parent / ".results" / "calibration"
 PAGE = Path(__file__).parents[1] / "docs" / "attacks.md"
-PEOPLE, TIMES, LEAST = 300, 100, 93
+PEOPLE, TIMES = 300, 100
+NOMINAL, LEAST = 0.95, 0.93  # share of intervals that should hold chance, and may
 CLINICAL = "age sex ecog type_aml wbc hb platelet ldh bm_blasts eln_risk".split()
 MUTATED = [f"mut_{gene}" for gene in "NPM1 FLT3_ITD DNMT3A IDH2 TET2 NRAS RUNX1 ASXL1 TP53".split()]
 OUTCOME = "induction_response cr_days hsct os_days os_status".split()
@@ -110,16 +114,24 @@ def lines() -> Iterator[str]:
     paths = [path for seed in range(TIMES) if (path := kept(seed)).exists()]
     found = [json.loads(path.read_text()) for path in paths]
     yield f"{len(found)} repetitions, {PEOPLE} people in each table.\n"
-    yield "| attack | interval of | holds chance | of | |"
+    yield "| attack | interval of | holds chance | of | as few by chance, at 95 % |"
     yield "| --- | --- | --- | --- | --- |"
-    missed = 0
+    counts = []
     for name in dict.fromkeys(name for one in found for name in one):
         rows = [one[name] for one in found if name in one and one[name][0] is not None]
         hits = sum(low <= chance <= high for low, high, chance in rows)
-        least = LEAST / TIMES * len(rows)
-        missed += hits < least
-        yield f"| {name} | {hits} | {len(rows)} | {'' if hits >= least else '**MISSED**'} |"
-    yield f"\nBelow {LEAST} of {TIMES}: {missed or 'none'}."
+        p = float(binom.cdf(hits, len(rows), NOMINAL))
+        counts.append((hits, len(rows), p))
+        yield f"| {name} | {hits} | {len(rows)} | {p:.3f} |"
+    few = sum(hits < LEAST * n for hits, n, _ in counts)
+    expected = sum(float(binom.cdf(int(np.ceil(LEAST * n)) - 1, n, NOMINAL)) for _, n, _ in counts)
+    wrong = sum(p * len(counts) < 0.05 for *_, p in counts)
+    all_hits, all_n = (sum(column) for column in list(zip(*counts, strict=True))[:2])
+    yield (
+        f"\nAll together {all_hits / all_n:.1%}. Below {LEAST:.0%}: {few} of {len(counts)} lines, "
+        f"where {expected:.0f} would be by chance if every interval held at exactly 95 %. Too few "
+        f"to be chance, corrected for {len(counts)} lines: {wrong or 'none'}."
+    )
 
 
 def kept(seed: int) -> Path:
