@@ -5,7 +5,8 @@ with k = 20 from train, one row for each, with 5 % of it replaced by training ro
 500, as a projection of 24,000 patients by thousands of levels would take longer than the audit.
 What the audit takes does not depend on what leaks. Each audit runs in a process of its own.
 Printed: the estimate made before the work, wall time, peak memory, the seconds of each part, and
-what was found.
+what was found. The estimate is of two free cores: on a busy machine compare it with the processor
+time.
 """
 
 import argparse
