@@ -25,14 +25,16 @@ from .density import (
     LOGIT_BOUND,
     Member,
     Structure,
-    linear_outputs,
+    hidden_degree,
     log_normal_mass,
     log_scale,
     masked,
 )
-from .rows import Layout, bend
+from .rows import WIDE, Layout, bend
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
     from numpy.typing import NDArray
 
@@ -58,9 +60,10 @@ class Draw(NamedTuple):
 
 
 class _State(NamedTuple):
-    inputs: Array  # (features + pad, n) what has been drawn so far
-    hidden: Array  # (hidden, n) first layer before its activation, grown column by column
-    codes: Array  # (q, n)
+    inputs: Array  # (linear features + pad, n) what has been drawn so far
+    first: Array  # (hidden, n) first layer before its activation, grown variable by variable
+    second: Array  # (hidden, n) second layer, each unit known once all that it reads is
+    codes: Array  # (q, n), -1 until drawn
     log_weight: Array  # (n,)
 
 
@@ -78,6 +81,9 @@ def sample(
     Runs in the precision of `member`'s weights. In float64 two machines draw the same rows: what
     differs between their arithmetic is far below the width of any cell.
 
+    Discrete variables are drawn in classes of similar width, so that one of 700 levels does not
+    make every other one cost as much: one program, with a branch for each class.
+
     Args:
         member: The network.
         structure: Certainties and wide cells.
@@ -91,66 +97,63 @@ def sample(
     """
     member = masked(member, layout)
     kind = member.b1.dtype
-    pad = max(layout.levels, default=1)
-    p, q, b = layout.numbers, len(layout.levels), layout.bends
+    classes, class_of = width_classes(layout.levels)
+    pad = max(classes, default=1)
+    p, q, b, f = layout.numbers, len(layout.levels), layout.bends, layout.linear_features.size
     order = jnp.argsort(member.position)
     tiny = float(np.finfo(kind).tiny)
     uniforms = jax.random.uniform(key, (layout.variables, n), kind, minval=tiny, maxval=1.0)
+    narrow = np.where(np.asarray(layout.levels, int) <= WIDE, layout.levels, 0)
+    linear = jnp.asarray(np.cumsum([0, *narrow]))  # first linear level of each discrete variable
     starts = jnp.asarray([*layout.starts, 0])
     sizes = jnp.asarray([*layout.levels, 1])
     states = jnp.asarray([*layout.state, -1])
-    place = member.position[jnp.asarray(layout.numbers + layout.owner)[structure.ruled]]
+    owner, within = (jnp.asarray(of)[structure.ruled] for of in (layout.owner, layout.within))
+    place = member.position[p + owner]
     earlier = jnp.where(place[:, None] < place, structure.forbid, 0.0).astype(kind)
     forbid = jnp.zeros((layout.width + pad, structure.ruled.size), kind)
     forbid = forbid.at[structure.ruled].set(earlier.T)
-    seen = layout.linear_features
-    row = np.full(len(member.b3) + pad, linear_outputs(layout).size)  # a wide level: a row of 0
-    row[linear_outputs(layout)] = np.arange(linear_outputs(layout).size)
-    skip = jnp.pad(member.skip, ((0, 1), (0, 0)))
-    place_of = jnp.asarray(row)
-    output = {
-        "w3": jnp.pad(member.w3, ((0, pad), (0, 0))),
-        "b3": jnp.pad(member.b3, ((0, pad), (0, 0))),
-    }
-    if allowed is not None:
-        may_be = jnp.pad(allowed.levels, ((0, pad), (0, 0)))
-    first = jnp.pad(member.w1, ((0, 0), (0, pad)))
+    w1 = jnp.pad(member.w1.T, ((0, pad), (0, 0)))
+    w3, b3, skip = (jnp.pad(w, ((0, pad), (0, 0))) for w in (member.w3, member.b3, member.skip))
+    may_be = None if allowed is None else jnp.pad(allowed.levels, ((0, pad), (0, 0)))
 
-    def slope(hidden: Array, inputs: Array, rows: Array) -> Array:
-        parts = {name: value[rows] for name, value in output.items()}
-        return parts["w3"] @ hidden + skip[place_of[rows]] @ inputs[seen] + parts["b3"]
-
-    def level(state: _State, hidden: Array, variable: Array, u: Array) -> _State:
+    def level(width: int, state: _State, variable: Array, u: Array) -> _State:
         c = variable - p
-        rows = starts[c] + jnp.arange(pad)
-        real = (jnp.arange(pad) < sizes[c])[:, None]
-        logits = jnp.clip(slope(hidden, state.inputs, rows), -LOGIT_BOUND, LOGIT_BOUND)
-        logits -= FORBIDDEN * jnp.minimum(forbid[rows] @ state.inputs[b:][structure.ruled], 1.0)
-        may = real if allowed is None else real & may_be[rows]
-        weight = jnp.where(may, jnp.exp(logits), 0.0)
-        below = jnp.cumsum(weight, axis=0)
-        code = jnp.minimum((below <= u * below[-1]).sum(0), sizes[c] - 1).astype(jnp.int32)
+
+        def own(values: Array, start: Array) -> Array:
+            return lax.dynamic_slice_in_dim(values, start, width)
+
+        logits = own(w3, starts[c]) @ state.second + own(b3, starts[c])
+        if width <= WIDE:
+            logits += own(skip, linear[c]) @ state.inputs[:f]
+        logits = jnp.clip(logits, -LOGIT_BOUND, LOGIT_BOUND)
+        if structure.ruled.size:
+            held = (state.codes[owner] == within[:, None]).astype(kind)
+            logits -= FORBIDDEN * jnp.minimum(own(forbid, starts[c]) @ held, 1.0)
+        real = (jnp.arange(width) < sizes[c])[:, None]
+        weight = jnp.where(real, jnp.exp(logits), 0.0)
         log_weight = state.log_weight
-        if allowed is not None:
-            log_weight += jnp.log(below[-1]) - jnp.log(jnp.where(real, jnp.exp(logits), 0.0).sum(0))
-        chosen = (jnp.arange(pad)[:, None] == code).astype(kind)
-        old = lax.dynamic_slice_in_dim(state.inputs, b + starts[c], pad)
-        inputs = lax.dynamic_update_slice_in_dim(
-            state.inputs, jnp.where(real, chosen, old), b + starts[c], 0
+        if may_be is None:
+            code, _ = _pick(weight, u)
+        else:
+            code, total = _pick(jnp.where(own(may_be, starts[c]), weight, 0.0), u)
+            log_weight += jnp.log(total) - jnp.log(weight.sum(0))
+        state = state._replace(codes=state.codes.at[c].set(code), log_weight=log_weight)
+        if width > WIDE:
+            return state._replace(first=state.first + w1[b + starts[c] + code].T)
+        chosen = (jnp.arange(width)[:, None] == code).astype(kind)
+        inputs = jnp.where(real, chosen, own(state.inputs, b + linear[c]))
+        return state._replace(
+            inputs=lax.dynamic_update_slice_in_dim(state.inputs, inputs, b + linear[c], 0),
+            first=state.first + own(w1, b + starts[c]).T @ chosen,
         )
-        weights = lax.dynamic_slice_in_dim(first, b + starts[c], pad, axis=1)
-        hidden = state.hidden + weights @ chosen
-        return _State(inputs, hidden, state.codes.at[c].set(code), log_weight)
 
-    def gate(state: _State, variable: Array) -> Array:
-        """Whether the number is present."""
-        return (states[variable] < 0) | (state.inputs[b + starts[states[variable]]] > 0)
-
-    def number(state: _State, hidden: Array, variable: Array, u: Array) -> _State:
-        rows = layout.width + jnp.arange(HEADS) * p + variable
-        head = slope(hidden, state.inputs, rows)
+    def number(state: _State, variable: Array, u: Array) -> _State:
+        rows = jnp.arange(HEADS) * p + variable
+        head = w3[layout.width + rows] @ state.second + b3[layout.width + rows]
+        head += skip[layout.linear_levels.size + rows] @ state.inputs[:f]
         scale = jnp.exp(log_scale(head[1]))
-        present, log_weight = gate(state, variable), state.log_weight
+        present, log_weight = gate(state.codes, states[variable]), state.log_weight
         if allowed is None:
             z = head[0] + scale * spline.inverse(ndtri(u), head[2:])
         else:
@@ -164,28 +167,87 @@ def sample(
         z = jnp.where(in_cell, structure.cell_z[variable, cell], z).astype(kind)
         parts = jnp.stack([jnp.where(present, part, 0.0) for part in bend(z)])
         where = variable + p * jnp.arange(len(parts))
-        inputs = state.inputs.at[where].set(parts)
-        return _State(inputs, state.hidden + first[:, where] @ parts, state.codes, log_weight)
+        return state._replace(
+            inputs=state.inputs.at[where].set(parts),
+            first=state.first + w1[where].T @ parts,
+            log_weight=log_weight,
+        )
 
-    def step(state: _State, variable: Array) -> tuple[_State, None]:
-        hidden = jax.nn.relu(member.w2 @ jax.nn.relu(state.hidden) + member.b2)
-        arguments = (state, hidden, variable, uniforms[variable])
-        if not p:
-            return level(*arguments), None
-        if not q:
-            return number(*arguments), None
-        return lax.cond(variable < p, number, level, *arguments), None
+    levels = [partial(level, width) for width in classes]
+    branches: list[Callable[[_State, Array, Array], _State]] = [*([number] if p else []), *levels]
+    branch = jnp.asarray([*[0] * p, *(class_of + bool(p))], jnp.int32)
+
+    # units by the last variable they read: a group is computed when that one has been drawn; what
+    # it computes of the next group too early is not read, and computed again
+    group = -(-member.hidden // max(layout.variables, 1))
+    latest = jnp.arange(layout.variables) - 1
+    groups = jnp.searchsorted(hidden_degree(member.hidden, layout), latest)
+
+    def step(state: _State, turn: tuple[Array, Array]) -> tuple[_State, None]:
+        variable, start = turn
+        w2, b2 = (lax.dynamic_slice_in_dim(w, start, group) for w in (member.w2, member.b2))
+        units = jax.nn.relu(w2 @ jax.nn.relu(state.first) + b2)
+        second = lax.dynamic_update_slice_in_dim(state.second, units, start, 0)
+        arguments = (state._replace(second=second), variable, uniforms[variable])
+        return lax.switch(branch[variable], branches, *arguments), None
 
     empty = _State(
-        jnp.zeros((layout.features + pad, n), kind),
+        jnp.zeros((f + min(pad, WIDE), n), kind),
         jnp.broadcast_to(member.b1, (member.hidden, n)),
-        jnp.zeros((q, n), jnp.int32),
+        jnp.zeros((member.hidden, n), kind),
+        jnp.full((q, n), -1, jnp.int32),
         jnp.zeros(n, kind),
     )
-    drawn, _ = lax.scan(step, empty, order)
-    gates = drawn.inputs[b + starts[states[:-1]]] > 0 if p else jnp.zeros((0, n), bool)
-    present = (states[:-1, None] < 0) | gates
+    drawn, _ = lax.scan(step, empty, (order, groups))
+    present = jax.vmap(gate, (None, 0))(drawn.codes, states[:-1])
     return Draw(drawn.codes, drawn.inputs[:p], present, drawn.log_weight)
+
+
+def gate(codes: Int[Array, "q n"], state: Int[Array, ""]) -> Bool[Array, n]:
+    """Whether a number is present, from the discrete variable that says so, or -1."""
+    if not len(codes):
+        return jnp.ones(codes.shape[1], bool)
+    return (state < 0) | (codes[state] == 0)
+
+
+def width_classes(levels: tuple[int, ...]) -> tuple[list[int], NDArray[np.int32]]:
+    """Widths that stand for all level counts, ascending, and the class of each variable.
+
+    Counts between two powers of four share the largest of them: a few branches, and no variable is
+    padded to four times its width. Wide variables have classes of their own.
+    """
+    count = np.asarray(levels, int)
+    power = np.ceil(np.log2(np.maximum(count, 1)) / 2) + (count > WIDE)
+    _, class_of = np.unique(power, return_inverse=True)
+    widths = np.zeros(class_of.max(initial=-1) + 1, int)
+    np.maximum.at(widths, class_of, count)
+    return widths.tolist(), class_of.astype(np.int32)
+
+
+def _pick(
+    weight: Float[Array, "levels n"], u: Float[Array, n]
+) -> tuple[Int[Array, n], Float[Array, n]]:
+    """The level at which the running sum of weights passes a share `u` of their total; the total.
+
+    Many levels are searched in blocks: the sums of the blocks first, then within one.
+    """
+    width, n = weight.shape
+    if width <= WIDE:
+        below = jnp.cumsum(weight, axis=0)
+        return _passed(below, u * below[-1]), below[-1]
+    size = int(width**0.5)
+    blocks = jnp.pad(weight, ((0, -width % size), (0, 0))).reshape(-1, size, n)
+    upto = jnp.cumsum(blocks.sum(1), axis=0)
+    mark = u * upto[-1]
+    block = _passed(upto, mark)
+    before = jnp.where(block > 0, jnp.take_along_axis(upto, (block - 1)[None], axis=0)[0], 0.0)
+    own = jnp.take_along_axis(blocks, block[None, None], axis=0)[0]
+    return block * size + _passed(before + jnp.cumsum(own, axis=0), mark), upto[-1]
+
+
+def _passed(below: Float[Array, "levels n"], mark: Float[Array, n]) -> Int[Array, n]:
+    """How many running sums a mark has passed; rounding never takes it beyond the last weight."""
+    return ((below <= mark) & (below < below[-1])).sum(0, dtype=jnp.int32)
 
 
 def _between(low: Array, high: Array, u: Array) -> Array:
