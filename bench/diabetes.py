@@ -30,12 +30,13 @@ def main() -> None:
     train = train.head(asked.rows) if asked.rows else train
     clock = time.perf_counter(), time.process_time()
 
-    def report(step: str) -> None:
+    def report(step: str, rows: int = 0) -> None:
         nonlocal clock
         now = time.perf_counter(), time.process_time()
         print(
             f"{step:8} {now[0] - clock[0]:8.1f} s, {now[1] - clock[1]:8.1f} s of CPU, peak "
-            f"{peak() / 2**30:.2f} GiB",
+            f"{peak() / 2**30:.2f} GiB"
+            + (f", {rows / (now[1] - clock[1]):,.0f} rows per second of CPU" if rows else ""),
             flush=True,
         )
         clock = now
@@ -46,7 +47,7 @@ def main() -> None:
     levels = sum(model.model.encoder.variables.levels)
     report("fit")
     drawn = model.sample(train.height, seed=0)
-    report("sample")
+    report("sample", drawn.height)
     print(
         f"{train.height:,} rows, {train.width} columns, {levels:,} levels; {drawn.height:,} drawn"
     )

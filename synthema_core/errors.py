@@ -25,6 +25,10 @@ class ModelFileError(SynthemaError):
     """A model file is corrupt, foreign or of another version."""
 
 
+class CheckpointError(SynthemaError):
+    """A checkpoint is corrupt, foreign or of another fit."""
+
+
 class MemoryBoundError(SynthemaError):
     """Something does not fit in the memory that was allowed; the message says what would."""
 

@@ -70,6 +70,7 @@ as you guard the table.
 examples:
   synthema fit train.parquet --schema aml.schema.json -o aml.synthema
   synthema fit train.parquet --schema aml.schema.json -o aml.synthema --seed 7
+  synthema fit train.parquet --schema aml.schema.json -o aml.synthema --checkpoint aml.part
 """
 SAMPLE = """\
 Draws synthetic patients from a model file. None of them breaks a rule of the schema. Conditions
@@ -211,6 +212,11 @@ def _fit(made: argparse.ArgumentParser) -> None:
     made.add_argument("data", metavar="DATA", help="training table: .parquet, .csv, .arrow")
     made.add_argument("--schema", required=True, metavar="FILE", help="schema file (.json)")
     made.add_argument("-o", "--output", required=True, metavar="FILE", help="model file to write")
+    made.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="say where training stands, and go on from there if interrupted; removed at the end",
+    )
     _seed(made)
     _training(made)
 

@@ -63,6 +63,7 @@ def fit(arguments: argparse.Namespace) -> int:
     from ..tables import read
 
     _check_output(arguments.output)
+    _check_output(arguments.checkpoint)
     schema = Schema.read(arguments.schema)
     train = read(arguments.data)
     train = train.drop(_unknown(train.columns, schema, arguments.data))
@@ -71,8 +72,10 @@ def fit(arguments: argparse.Namespace) -> int:
         note(f"{broken:,} of {train.height:,} rows break the schema: see `synthema validate`")
     start = time.perf_counter()
     model = FlowGenerator(seed=arguments.seed, progress=terminal(), **_training(arguments))
-    model.fit(train, schema)
+    model.fit(train, schema, checkpoint=arguments.checkpoint)
     model.save(arguments.output)
+    if arguments.checkpoint is not None:
+        Path(arguments.checkpoint).unlink()  # made from patients, and of no more use
     print(
         f"fitted {train.height:,} rows and {train.width:,} columns in "
         f"{time.perf_counter() - start:.0f} s; wrote {arguments.output}"

@@ -26,10 +26,13 @@ try:
 
     from synthema_kernels import flows
 
+    from .checkpoint import Checkpoint, given_to
     from .completing import conditional, impute, log_mixture
     from .drawing import Drawer
     from .given import HOPELESS, POOL, allowed_where, chosen
+    from .searching import candidates, searched
     from .starting import copula_members, mixed_rows, structure_of
+    from .training import Trainer
 except ImportError as error:  # pragma: no cover - needs an environment without the extra
     raise MissingExtra(
         "FlowGenerator needs the flows extra. Run: pip install 'synthema-core[flows]'"
@@ -66,7 +69,7 @@ class FlowGenerator(Streaming):
 
     settings = (
         *("seed", "members", "hidden", "steps", "dropout", "ridge", "orders"),
-        *("protection", "progress"),
+        *("search", "protection", "progress"),
     )
 
     def __init__(
@@ -79,6 +82,7 @@ class FlowGenerator(Streaming):
         dropout: float = 0.3,
         ridge: float = 1.0,
         orders: flows.Family = "numbers_first",
+        search: int = 0,
         protection: Protection = DEFAULT_PROTECTION,
         progress: bool | None = None,
     ) -> None:
@@ -93,6 +97,9 @@ class FlowGenerator(Streaming):
             ridge: Penalty of the regressions that training starts from, in rows per feature.
             orders: "numbers_first" reads numbers before the categories that often derive from them;
                 "mixed" reads in any order.
+            search: Folds on which other rates, dropouts and shares of the linear part are compared
+                with those set, before the ensemble is trained with the best of them by held-out
+                log-likelihood; each fold takes as long as seven members. 0 compares none.
             protection: What is kept back of the training table: rare levels are pooled, rare
                 repeated numbers spread, extremes replaced by fitted tails. `Protection(min_count=1,
                 tails="kept")` keeps nothing back.
@@ -105,6 +112,7 @@ class FlowGenerator(Streaming):
         self.dropout = dropout
         self.ridge = ridge
         self.orders = orders
+        self.search = search
         self.protection = protection
         self.progress = progress
 
@@ -114,6 +122,8 @@ class FlowGenerator(Streaming):
                 raise SynthemaError(
                     f"parameter {name!r}: expected a number from 1, got {getattr(self, name)}."
                 )
+        if self.search < 0:
+            raise SynthemaError(f"parameter 'search': expected a number from 0, got {self.search}.")
         if self.orders not in get_args(flows.Family):
             raise SynthemaError(
                 f"parameter 'orders': expected one of {get_args(flows.Family)}, "
@@ -132,18 +142,30 @@ class FlowGenerator(Streaming):
             raise SynthemaError("FlowGenerator: not fitted yet. Call fit(train, schema) first.")
         return fitted
 
-    def fit(self, train: object, schema: Schema) -> FlowGenerator:
+    def fit(
+        self,
+        train: object,
+        schema: Schema,
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+    ) -> FlowGenerator:
         """Learn the joint distribution of the modelled columns.
 
         Args:
             train: Any Arrow table with the schema's columns, at least 50 rows.
             schema: What the columns are, their endpoints and rules.
+            checkpoint: File that says where training stands, written every 15 seconds and when
+                training ends or is interrupted. Where it exists, training goes on from it to the
+                same model, bit for bit, as if it had never stopped. As sensitive as a model file;
+                delete it once the model is saved.
 
         Returns:
             The generator itself.
 
         Raises:
             SynthemaError: If a setting makes no sense.
+            CheckpointError: If the checkpoint is of another table, seed, setting or platform.
+            OutputError: If the checkpoint cannot be written.
             TableError: If the table is too small.
             SchemaError: If the table and the schema disagree.
         """
@@ -160,10 +182,10 @@ class FlowGenerator(Streaming):
         layout = layout_of(encoder)
         structure = structure_of(encoder, frame.height)
         rows = mixed_rows(encoder.flow(frame))
-        seeds = np.random.SeedSequence(self.seed).spawn(self.members)
+        seeds = np.random.SeedSequence(self.seed).spawn(self.members + self.search)
         rngs = [np.random.default_rng(s) for s in seeds]
         held_out = np.stack([_held_out(frame.height, rng) for rng in rngs])
-        weights = np.ones((self.members, frame.height))
+        weights = np.ones((len(held_out), frame.height))
         np.put_along_axis(weights, held_out, 0.0, axis=1)
         start = copula_members(
             encoder,
@@ -176,37 +198,48 @@ class FlowGenerator(Streaming):
         )
         settings = flows.Settings(batch=int(np.clip(frame.height // 8, 64, 256)))
         pace = flows.Pace(steps=self.steps, dropout=self.dropout)
-        with tqdm(
-            total=self.members * self.steps,
+        fold = flows.Fold.of(weights, held_out)
+        used = {
+            **asdict(pace),
+            **asdict(settings),
+            **self.get_params(),
+            "protection": self.protection.to_dict(),
+        }
+        given = given_to(used, schema.to_dict(), (rows, structure), (start, fold))
+        bar = tqdm(
+            total=(self.members + self.search * len(candidates(pace))) * self.steps,
             desc="fit",
             unit="step",
             disable=None if self.progress is None else not self.progress,
-        ) as bar:
-            fitted = flows.fit(
-                start,
-                structure,
-                rows,
-                flows.Fold.of(weights, held_out),
-                layout,
-                settings,
-                pace,
-                keys=jax.random.split(jax.random.key(self.seed), self.members),
+        )
+        key, compared = jax.random.key(self.seed), None
+        own, others = slice(self.members), slice(self.members, None)
+        with bar, Checkpoint(checkpoint, given) as kept:
+            trainer = Trainer(
+                structure=structure,
+                rows=rows,
+                layout=layout,
+                settings=settings,
+                kept=kept,
                 on_steps=bar.update,
             )
+            if self.search:
+                keys = jax.random.split(jax.random.fold_in(key, 1), self.search)
+                pace, compared = searched(
+                    trainer, pace, _part(start, others), _part(fold, others), keys
+                )
+            keys = jax.random.split(key, self.members)
+            fitted = trainer("members", _part(start, own), _part(fold, own), pace, keys)
         record = {
-            "settings": {
-                **asdict(pace),
-                **asdict(settings),
-                **self.get_params(),
-                "protection": self.protection.to_dict(),
-            },
+            "settings": used,
+            "search": compared,
             "kept_back": kept_back(encoder),
             "rows": frame.height,
             "seconds": time.perf_counter() - started,
             "best_step": fitted.best_step,
             "train": fitted.train,
             "validation": fitted.validation,
-            "memorization": _watch(fitted.members, structure, rows, layout, weights),
+            "memorization": _watch(fitted.members, structure, rows, layout, weights[own]),
             "versions": {"jax": jax.__version__, "python": platform.python_version()},
             "device": jax.devices()[0].device_kind,
         }
@@ -305,6 +338,11 @@ class FlowGenerator(Streaming):
         generator = cls(**settings)
         generator.model_ = model
         return generator
+
+
+def _part(stacked: Any, members: slice) -> Any:
+    """Some of the members of anything with a leading member axis."""
+    return jax.tree.map(lambda leaf: leaf[members], stacked)
 
 
 def _flat(part: NDArray[Any]) -> NDArray[Any]:

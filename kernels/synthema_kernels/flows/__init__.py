@@ -4,8 +4,8 @@
 - `spline`: the monotone map of a number's conditional.
 - `density`: one autoregressive `Member` and the exact log-probability of rows under it.
 - `start`: the member that is a Gaussian copula; `orders`: the orders members read in.
-- `fit`: compiled training with early stopping; `scores`: rows under members; `sample`: drawing
-  rows.
+- `fit`: compiled training with early stopping; `progress`: where it stands, to go on from.
+- `scores`: rows under members; `sample`: drawing rows.
 
 Continuous rows have flows of their own, faster where columns are many and all numbers:
 
@@ -33,6 +33,7 @@ from .fit import fit as fit
 from .fit import stack as stack
 from .orders import Family as Family
 from .orders import draw as draw_order
+from .progress import Progress as Progress
 from .rows import FAR as FAR
 from .rows import Layout as Layout
 from .rows import MixedRows as MixedRows
@@ -57,6 +58,7 @@ __all__ = [
     "Member",
     "MixedRows",
     "Pace",
+    "Progress",
     "Settings",
     "Structure",
     "Training",

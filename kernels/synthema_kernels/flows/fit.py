@@ -23,9 +23,10 @@ from jax.flatten_util import ravel_pytree
 from jax.sharding import NamedSharding, PartitionSpec
 
 from .density import Member, Structure, log_prob
+from .progress import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from jaxtyping import Array, Float, Int, PRNGKeyArray
 
@@ -227,6 +228,8 @@ def fit(
     *,
     keys: PRNGKeyArray,
     on_steps: Callable[[int], None] | None = None,
+    since: Mapping[int, Progress] | None = None,
+    on_progress: Callable[[int, Progress], None] | None = None,
 ) -> Fitted:
     """Train k members, each until its held-out rows no longer gain.
 
@@ -244,9 +247,16 @@ def fit(
         pace: How the members move.
         keys: (k,) sources of batches and dropout.
         on_steps: Called now and then with the number of steps just done, one member at a time.
+        since: Where an earlier call with the same arguments stood, by group of members: the result
+            is the same, bit for bit, as if it had gone on.
+        on_progress: Called with a group of members that are trained together and where they stand,
+            after every stretch and before `on_steps`; from several threads.
 
     Returns:
         The best of each member on its held-out rows, and its curves.
+
+    Raises:
+        ValueError: If `since` is of other members.
     """
     k = len(fold.upto)
     pace = jax.tree.map(lambda leaf: jnp.broadcast_to(jnp.float32(leaf), (k,)), pace)
@@ -259,17 +269,22 @@ def fit(
         if on_steps is not None:
             on_steps(steps)
 
-    def run(part: _Own) -> _Run:
-        return _train(part, structure, rows, layout, settings, report)
+    def run(group: int, part: _Own) -> _Run:
+        def keep(progress: Progress) -> None:
+            if on_progress is not None:
+                on_progress(group, progress)
+
+        before = (since or {}).get(group)
+        return _train(part, structure, rows, layout, settings, before, keep, report)
 
     if len(jax.local_devices()) > 1 or jax.default_backend() != "cpu":
         own, (structure, rows) = _spread(own, (structure, rows))
-        return _joined([run(own)], k)
+        return _joined([run(0, own)], k)
     parts = [jax.tree.map(lambda leaf, i=i: leaf[i : i + 1], own) for i in range(k)]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         try:
             _compile(parts[0], structure, rows, layout, settings, pool)
-            return _joined(list(pool.map(run, parts)), k)
+            return _joined(list(pool.map(run, range(k), parts)), k)
         except BaseException:  # Ctrl-C too: the pool waits for its threads
             stop.set()
             raise
@@ -306,20 +321,28 @@ def _train(
     rows: MixedRows,
     layout: Layout,
     settings: Settings,
+    since: Progress | None,
+    keep: Callable[[Progress], None],
     report: Callable[[int], None],
 ) -> _Run:
-    state = _begin(own, structure, rows, layout)
-    train: list[np.ndarray] = []
-    validation = [np.asarray(state.best_loss)[:, None]]
-    active = np.ones(len(state.active), bool)
-    looks = np.zeros(active.size, int)
+    if since is None:
+        state = _begin(own, structure, rows, layout)
+        validation = [np.asarray(state.best_loss)[:, None]]
+        train = [np.empty((len(state.active), 0), np.float32)]
+        looks = np.zeros(len(state.active), int)
+    else:
+        state = since.restored(jax.eval_shape(partial(_begin, layout=layout), own, structure, rows))
+        train, validation, looks = [since.train], [since.validation], since.looks
+        report(settings.every * int(looks.sum()))
+    active = np.array(state.active)
     while active.any():
         state, (losses, held) = _stretch(state, own, structure, rows, layout, settings)
         train.append(np.asarray(losses))
         validation.append(np.asarray(held))
-        looks += STRETCH * active
+        looks = looks + STRETCH * active
+        keep(Progress.of(state, train, validation, looks))
         report(STRETCH * settings.every * int(active.sum()))
-        active = np.asarray(state.active)
+        active = np.array(state.active)
     members = jax.vmap(lambda start, best: _flat(start)[1](best))(own.start, state.best)
     curves = np.concatenate(train, 1), np.concatenate(validation, 1)
     return _Run(members, np.asarray(state.best_step), *curves, looks)

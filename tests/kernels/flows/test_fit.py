@@ -1,5 +1,7 @@
 """Training keeps its best step and repeats itself bit by bit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -59,7 +61,7 @@ def folds(k=1):
     return flows.Fold.of(weights, np.tile(np.arange(300, 400), (k, 1)))
 
 
-def fitted(seed=0, k=1, on_steps=None, fold=None, pace=PACE):
+def fitted(seed=0, k=1, on_steps=None, fold=None, pace=PACE, **kwargs):
     return flows.fit(
         start(k),
         STRUCTURE,
@@ -70,6 +72,7 @@ def fitted(seed=0, k=1, on_steps=None, fold=None, pace=PACE):
         pace,
         keys=jax.random.split(jax.random.key(seed), 4)[:k],
         on_steps=on_steps,
+        **kwargs,
     )
 
 
@@ -103,6 +106,33 @@ def test_a_member_does_not_depend_on_the_others():
     fold = jax.tree.map(lambda leaf: leaf[:1], folds(3))
     same(fitted(fold=fold).members, jax.tree.map(lambda leaf: leaf[:1], three.members))
     assert one.members.position.shape == (1, 3)
+
+
+def test_an_interrupted_training_goes_on_to_the_same_bits():
+    whole, stood, done = fitted(k=3), {}, []
+
+    def interrupt(steps):
+        done.append(steps)
+        if len(done) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fitted(k=3, on_steps=interrupt, on_progress=stood.__setitem__)
+    assert stood
+    assert min(len(one.train[0]) for one in stood.values()) < min(map(len, whole.train))
+    counted = []
+    found = fitted(k=3, since=stood, on_steps=counted.append)
+    same(found.members, whole.members)
+    assert (found.best_step, found.train) == (whole.best_step, whole.train)
+    assert found.validation == whole.validation
+    assert sum(counted) == SETTINGS.every * sum(map(len, whole.train))
+
+
+def test_a_training_goes_on_only_where_it_stood():
+    stood = {}
+    fitted(on_progress=stood.__setitem__)
+    with pytest.raises(ValueError, match="another's"):
+        fitted(since={0: replace(stood[0], state={})})
 
 
 def test_members_may_differ_in_pace():
