@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ._euclidean_boxes import BLOCK, Asked, Held, Task
 from ._euclidean_scan import scan
 from ._euclidean_search import search, search_boxes
+from ._lengths import longest
 from ._order import AXES, boxes, directions, ordered, turned
 from ._panels import (
     LIFT,
@@ -32,7 +33,6 @@ from ._panels import (
     fitted,
     form_of,
     framed,
-    longest,
 )
 from ._simd import HAS_VECTORS
 from .contract import Neighbors
