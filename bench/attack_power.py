@@ -2,7 +2,7 @@
 
 Simulated AML patients: some share of the training rows copied into an otherwise fresh synthetic
 table of 770 rows, five seeds a share; how often the verdict, and the 95 % interval of each attack's
-AUC and of its rate at 1 %, sees it. A share is detectable if four seeds of five see it and every
+AUC and of its rate at 1 %, sees it. A share is detectable if four seeds of five see it, and every
 larger share. Kept in bench/.results/attack_power, so an interrupted run goes on where it stopped.
 Where nothing is copied: `python -m bench.calibration`.
 
@@ -29,7 +29,7 @@ from synthema_kernels import Rows
 
 RESULTS = Path(__file__).parent / ".results" / "attack_power"
 SHARES = (0.005, 0.01, 0.02, 0.03, 0.05)  # of the training rows, copied
-ROWS, SEEDS, SEEN = 770, 5, 4  # rows of each table; seeds, and how many of them must see a leak
+ROWS, SEEDS, SEEN = 770, 5, 0.8  # rows of each table; seeds, and the share that must see a leak
 
 
 def tables(n: int, seed: int) -> tuple[Rows, Rows, Rows]:
@@ -62,14 +62,14 @@ def kept(share: float, seed: int) -> Path:
 
 
 def show() -> None:
-    seen: dict[str, dict[float, int]] = {}
+    seen: dict[str, dict[float, float]] = {}
     for share in SHARES:
         paths = [p for seed in range(SEEDS) if (p := kept(share, seed)).exists()]
         if not paths:
             continue
         found = [json.loads(path.read_text()) for path in paths]
         leaks = sum(one["p"] <= 0.05 for one in found)
-        seen.setdefault("verdict", {})[share] = leaks
+        seen.setdefault("verdict", {})[share] = leaks / len(found)
         print(
             f"\n{share:.1%} of {ROWS} copied ({round(share * ROWS)} rows), {len(found)} seeds; "
             f"verdict: leak in {leaks}"
@@ -79,22 +79,22 @@ def show() -> None:
             tpr = np.array([one["tpr"][name] for one in found])
             outside = int(((auc[:, 1] > 0.5) | (auc[:, 2] < 0.5)).sum())
             above = int((tpr[:, 1] > 0.01).sum())
-            seen.setdefault(name, {})[share] = max(outside, above)
+            seen.setdefault(name, {})[share] = max(outside, above) / len(found)
             print(
                 f"  {name:30} AUC {auc[:, 0].mean():.3f}, excludes 0.5 in {outside}; "
                 f"TPR at 1 % {tpr[:, 0].mean():.3f}, above 0.01 in {above}"
             )
-    print(f"\nsmallest share that {SEEN} of {SEEDS} seeds see, as every larger one:")
-    for name, counts in seen.items():
-        least = detectable(counts)
+    print(f"\nsmallest share that {SEEN:.0%} of the seeds see, as every larger one:")
+    for name, rates in seen.items():
+        least = detectable(rates)
         print(f"  {name:30} {'none of these' if least is None else f'{least:.1%}'}")
 
 
-def detectable(counts: dict[float, int]) -> float | None:
+def detectable(rates: dict[float, float]) -> float | None:
     """The smallest share that enough seeds saw, with every larger one."""
     least = None
-    for share in sorted(counts, reverse=True):
-        if counts[share] < SEEN:
+    for share in sorted(rates, reverse=True):
+        if rates[share] < SEEN:
             break
         least = share
     return least
