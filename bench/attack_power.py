@@ -1,10 +1,10 @@
-"""Calibration and power of the membership attacks: `python -m bench.attack_power --run`.
+"""Power of the membership attacks: `python -m bench.attack_power --run`.
 
-Simulated AML patients. Calibration: a fresh sample in place of the synthetic table, 100
-repetitions; how often each 95 % interval, and the verdict, wrongly sees a leak. Power: some share
-of the training rows copied into an otherwise fresh synthetic table of 770 rows; how often the
-verdict, and the 95 % interval of each attack's rate at 1 %, sees it. Kept in
-bench/.results/attack_power, so an interrupted run goes on where it stopped.
+Simulated AML patients: some share of the training rows copied into an otherwise fresh synthetic
+table of 770 rows, five seeds a share; how often the verdict, and the 95 % interval of each attack's
+AUC and of its rate at 1 %, sees it. A share is detectable if four seeds of five see it, and every
+larger share. Kept in bench/.results/attack_power, so an interrupted run goes on where it stopped.
+Where nothing is copied: `python -m bench.calibration`.
 
     --run            measure what is absent (else only print what is there)
     --minutes M      start nothing new after M minutes
@@ -28,8 +28,8 @@ from synthema_core.privacy.verdict import verdict
 from synthema_kernels import Rows
 
 RESULTS = Path(__file__).parent / ".results" / "attack_power"
-CALIBRATION = (0.0, 120, 100)  # share copied, rows of each table, repetitions
-POWER = tuple((share, 770, 5) for share in (0.05, 0.02, 0.03, 0.01))
+SHARES = (0.005, 0.01, 0.02, 0.03, 0.05)  # of the training rows, copied
+ROWS, SEEDS, SEEN = 770, 5, 0.8  # rows of each table; seeds, and the share that must see a leak
 
 
 def tables(n: int, seed: int) -> tuple[Rows, Rows, Rows]:
@@ -57,27 +57,47 @@ def repetition(share: float, n: int, seed: int) -> dict[str, object]:
     }
 
 
-def kept(share: float, n: int, seed: int) -> Path:
-    return RESULTS / f"{share} {n} {seed}.json"
+def kept(share: float, seed: int) -> Path:
+    return RESULTS / f"{share} {ROWS} {seed}.json"
 
 
 def show() -> None:
-    for share, n, times in (CALIBRATION, *POWER):
-        paths = [p for seed in range(times) if (p := kept(share, n, seed)).exists()]
+    seen: dict[str, dict[float, float]] = {}
+    for share in SHARES:
+        paths = [p for seed in range(SEEDS) if (p := kept(share, seed)).exists()]
         if not paths:
             continue
         found = [json.loads(path.read_text()) for path in paths]
         leaks = sum(one["p"] <= 0.05 for one in found)
-        print(f"\n{share:.0%} of {n} copied, {len(found)} repetitions; verdict: leak in {leaks}")
+        seen.setdefault("verdict", {})[share] = leaks / len(found)
+        print(
+            f"\n{share:.1%} of {ROWS} copied ({round(share * ROWS)} rows), {len(found)} seeds; "
+            f"verdict: leak in {leaks}"
+        )
         for name in found[0]["auc"]:
             auc = np.array([one["auc"][name] for one in found])
             tpr = np.array([one["tpr"][name] for one in found])
-            outside = ((auc[:, 1] > 0.5) | (auc[:, 2] < 0.5)).sum()
-            above = ((tpr[:, 1] > 0.01) | (tpr[:, 2] < 0.01)).sum()
+            outside = int(((auc[:, 1] > 0.5) | (auc[:, 2] < 0.5)).sum())
+            above = int((tpr[:, 1] > 0.01).sum())
+            seen.setdefault(name, {})[share] = max(outside, above) / len(found)
             print(
-                f"  {name:30} AUC {auc[:, 0].mean():.3f}, excludes 0.5 in {outside:3}; "
-                f"TPR at 1 % {tpr[:, 0].mean():.3f}, excludes 0.01 in {above:3}"
+                f"  {name:30} AUC {auc[:, 0].mean():.3f}, excludes 0.5 in {outside}; "
+                f"TPR at 1 % {tpr[:, 0].mean():.3f}, above 0.01 in {above}"
             )
+    print(f"\nsmallest share that {SEEN:.0%} of the seeds see, as every larger one:")
+    for name, rates in seen.items():
+        least = detectable(rates)
+        print(f"  {name:30} {'none of these' if least is None else f'{least:.1%}'}")
+
+
+def detectable(rates: dict[float, float]) -> float | None:
+    """The smallest share that enough seeds saw, with every larger one."""
+    least = None
+    for share in sorted(rates, reverse=True):
+        if rates[share] < SEEN:
+            break
+        least = share
+    return least
 
 
 def main() -> None:
@@ -87,16 +107,17 @@ def main() -> None:
     asked = parser.parse_args()
     start = time.monotonic()
     RESULTS.mkdir(parents=True, exist_ok=True)
-    for share, n, times in (*POWER, CALIBRATION) if asked.run else ():
-        for seed in range(times):
-            path = kept(share, n, seed)
+    # all shares of one seed before the next: an interrupted run shows every share
+    for seed in range(SEEDS) if asked.run else ():
+        for share in SHARES:
+            path = kept(share, seed)
             if path.exists():
                 continue
             if time.monotonic() - start > 60 * asked.minutes:
                 print("time is up: run again to go on", flush=True)
-                return
-            path.write_text(json.dumps(repetition(share, n, seed)))
-    show()
+                return show()
+            path.write_text(json.dumps(repetition(share, ROWS, seed)))
+    return show()
 
 
 if __name__ == "__main__":

@@ -2,13 +2,9 @@
 
 A tile adds up the products of four queries with many rows:
 
-    sums = load(half, 0, 16)
-    run = run_of(cells, steps)
-    for first in range(0, steps, run):
-        part = opened(sums, cells)
-        for k in range(first, min(first + run, steps)):
-            part = dot_step(part, load(cells, 16 * k, 16), spread(query, k, 16))
-        sums = closed(sums, part)
+    sums = load_wide(half, 0, 16)
+    for k in range(steps):
+        sums = dot_step(sums, load_wide(cells, k * wide(cells, 16), 16), spread(query, k, 16))
 
 What a lane of `cells` holds decides how: see `dot_step`. As with `_simd`, the operations are
 compiled into their callers, and the interpreter cannot run them.
@@ -19,9 +15,8 @@ from typing import Any
 from llvmlite import binding, ir
 from numba import types
 
-from ._simd import HAS_PAIRS, Vector, _call, _joined, _lanes, _operation
+from ._simd import Vector, _address, _aligned, _call, _joined, _lanes, _operation
 
-RUN = 4  # steps until pairs of products of bytes are added up
 _DOT_TAKES_BYTES = binding.llvm_version_info[0] >= 22  # before, the operands were int32 vectors
 
 
@@ -54,73 +49,63 @@ def dot_bytes(_: Any, sums: Any, unsigned: Any, signed: Any) -> Any:
     return _bytes(sums, unsigned, signed)
 
 
-def _in_pairs(cells: Any) -> bool:
-    return bool(HAS_PAIRS and cells.dtype == types.int32)
+@_operation
+def wide(_: Any, array: Any, size: Any) -> Any:
+    """How many elements of an array fill `size` lanes (a constant) of 32 bits."""
+    count = ir.Constant(ir.IntType(64), size.literal_value * 32 // array.dtype.bitwidth)
+    return types.intp(array, size), lambda context, builder, signature, args: count
 
 
 @_operation
-def run_of(_: Any, cells: Any, steps: Any) -> Any:
-    """Steps from one `opened` to its `closed`: all of them, or RUN for bytes without VNNI."""
-    few = ir.Constant(ir.IntType(64), RUN)
-    return types.intp(
-        cells, types.intp
-    ), lambda context, builder, signature, args: few if _in_pairs(cells) else args[1]
-
-
-@_operation
-def opened(_: Any, sums: Any, cells: Any) -> Any:
-    """Where `dot_step` adds up products of an array's cells for a while.
-
-    It is the sums themselves, or, for bytes without VNNI, int16 pairs that start at 0.
-    """
-    if not _in_pairs(cells):
-        return sums(sums, cells), lambda context, builder, signature, args: args[0]
-    pairs = Vector("int16", 2 * sums.lanes)
-    nothing = ir.Constant(pairs.llvm, [0] * pairs.lanes)
-    return pairs(sums, cells), lambda context, builder, signature, args: nothing
+def load_wide(_: Any, array: Any, at: Any, size: Any) -> Any:
+    """The elements of a contiguous array that fill `size` lanes of 32 bits, from `at` on."""
+    vector = Vector(array.dtype.name, size.literal_value * 32 // array.dtype.bitwidth)
+    return vector(array, types.intp, size), lambda context, builder, signature, args: _aligned(
+        builder.load(_address(context, builder, array, args[0], args[1], vector.llvm)), array
+    )
 
 
 @_operation
 def dot_step(_: Any, sums: Any, row: Any, query: Any) -> Any:
-    """Add the products of two vectors of one type to what `opened` gave: one source for all.
+    """Add the products of two vectors of one size to sums: one source for all.
 
     - float32 lanes: `multiply_add`.
     - uint32 lanes, each two int16 (AVX2): both products are added to the int32 of the lane.
-    - int32 lanes, each four bytes: `dot_bytes` with the sign in `query` (VNNI). Without VNNI the
-      sign is in `row`, and two products at a time go to an int16 (AVX2): the caller sees to it that
-      they fit until they are `closed`.
+    - int32 lanes, each four bytes: `dot_bytes` with the sign in `query` (VNNI).
+    - int16 lanes of `row`, each two bytes with sign; those of `query` have none (AVX2): both
+      products are added to the int16 of the lane. The caller sees to it that a pair fits. Sums may
+      pass int16 on the way, as long as the last one is in it.
     """
     if sums.kind == "f":
         name = f"llvm.fmuladd.v{sums.lanes}f{sums.bits // sums.lanes}"
         return sums(sums, row, query), lambda context, builder, signature, args: _call(
             builder, name, sums.llvm, args[1], args[2], args[0]
         )
-    words = row.element == "uint32"
-    if sums.element == "int32" and not words:
+    if row.element == "int32":
         return _bytes(sums, row, query)
+    words = row.element == "uint32"
     name = "llvm.x86.avx2.pmadd.wd" if words else "llvm.x86.avx2.pmadd.ub.sw"
     narrow, wide = (ir.IntType(bits) for bits in ((16, 32) if words else (8, 16)))
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         parts = ir.VectorType(narrow, row.bits // narrow.width)
         left, right = (builder.bitcast(args[at], parts) for at in (2, 1))
-        return builder.add(args[0], _by_halves(builder, name, wide, left, right))
+        added = builder.add(args[0], _by_halves(builder, name, wide, left, right))
+        return _in_turn(builder, added)
 
     return sums(sums, row, query), emit
 
 
-@_operation
-def closed(_: Any, sums: Any, added: Any) -> Any:
-    """The sums with what `dot_step` has added since they were `opened`."""
-    if added == sums:
-        return sums(sums, added), lambda context, builder, signature, args: args[1]
+def _in_turn(builder: Any, value: Any) -> Any:
+    """The value, out of the optimizer's sight.
 
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        ones = ir.Constant(added.llvm, [1] * added.lanes)
-        name = "llvm.x86.avx2.pmadd.wd"
-        return builder.add(args[0], _by_halves(builder, name, ir.IntType(32), args[1], ones))
-
-    return sums(sums, added), emit
+    It would add up in another order, which takes more registers than there are.
+    """
+    lanes = 256 // value.type.element.width
+    part = ir.VectorType(value.type.element, lanes)
+    seen = ir.InlineAsm(ir.FunctionType(part, [part]), "", "=x,0")
+    parts = [_lanes(builder, value, at, lanes) for at in range(0, value.type.count, lanes)]
+    return _joined(builder, [builder.call(seen, [x]) for x in parts])
 
 
 def _by_halves(builder: Any, name: str, element: Any, left: Any, right: Any) -> Any:

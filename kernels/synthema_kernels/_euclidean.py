@@ -21,10 +21,20 @@ from numpy.typing import NDArray
 from ._euclidean_boxes import BLOCK, Asked, Held, Task
 from ._euclidean_scan import scan
 from ._euclidean_search import search, search_boxes
-from ._euclidean_tile import PADDING
+from ._lengths import longest
 from ._order import AXES, boxes, directions, ordered, turned
-from ._panels import PANEL, Frame, Singles, arranged, coded, fitted, form_of, framed
-from ._simd import HAS_PAIRS, HAS_VECTORS
+from ._panels import (
+    LIFT,
+    PANEL,
+    Frame,
+    Singles,
+    arranged,
+    coded,
+    fitted,
+    form_of,
+    framed,
+)
+from ._simd import HAS_VECTORS
 from .contract import Neighbors
 from .rows import Rows
 
@@ -42,6 +52,9 @@ LARGE = 2**32  # pairs times columns: below, no pruning pays for its preparation
 WORK_PER_CALL = (
     2.0**38
 )  # pairs times columns, below a second: a compiled call cannot be interrupted
+# What every score reaches, what none does, and the score of no row.
+LONGS = -2.0e9, 2.0e9, -2.06e9  # the last with any product of bytes added
+SHORTS = -32767.0, 32767.0, -32768.0
 NO_COUNT, NO_RADIUS = np.empty(0, np.int64), np.empty(0)
 
 
@@ -102,6 +115,9 @@ def _run(
         unit=0.0,
         blur=0.0,
         grain=0.0,
+        all=0.0,
+        none=0.0,
+        padding=0.0,
         later=False,
         own=own,
         radius=radii,
@@ -124,7 +140,9 @@ def _run(
                 effort = max(share, LEAST_SHARE) * m * p
                 _search(search_boxes, asked, held, _fitting(task, boxed), n, effort)
                 return
-    dense = fitted(frame, form_of(width, boxed=False))
+    form = form_of(width, boxed=False)
+    length = max(longest(x.numeric, frame) for x in (queries, pool)) if form == "pairs" else 0.0
+    dense = fitted(frame, form, length)
     held, limits = _held(pool.numeric, dense, np.empty((0, 0), np.float32), 0)
     nowhere = np.empty((0, AXES), np.float32)
     asked = _asked(queries.numeric, np.arange(n), dense, nowhere, limits)
@@ -134,10 +152,14 @@ def _run(
 def _fitting(task: Task, frame: Frame) -> Task:
     """The task in the units of a frame."""
     few = 0 < task.distance.shape[1] <= FEW_NEIGHBORS and not task.radius.size
+    everything, none, padding = SHORTS if frame.form == "pairs" else LONGS
     return task._replace(
         unit=frame.unit,
         blur=_blur(frame),
         grain=2.0**-22 if frame.form == "floats" else 0.0,
+        all=everything,
+        none=none,
+        padding=padding,
         later=few and frame.form == "words",
     )
 
@@ -215,11 +237,13 @@ def _held(
     if frame.form == "floats":
         half: NDArray[Any] = np.full(panels * PANEL, -1e30, np.float32)
         half[:m] = -code.norm[:m] / 2
+    elif frame.form == "pairs":
+        half = np.full(panels * PANEL, SHORTS[-1], np.int16)
+        exact = LIFT - np.floor(code.norm[:m] / 2) - frame.shift * code.total[:m]
+        half[:m] = exact.astype(np.int64).astype(np.int16)  # what is cut off comes back in the sum
     else:
-        half = np.full(panels * PANEL, PADDING, np.int32)
+        half = np.full(panels * PANEL, LONGS[-1], np.int32)
         half[:m] = -np.floor(code.norm[:m] / 2)
-        if frame.form == "bytes" and HAS_PAIRS:
-            half[:m] -= (frame.shift * code.total[:m]).astype(np.int32)
     bits = np.packbits(code.pure.reshape(-1, PANEL), axis=1, bitorder="little")
     pure = bits.view(f"i{PANEL // 8}")[:, 0].astype(np.int64)
     held = Held(pool, order, code.cells, half, pure, low, high, low16, high16)
@@ -243,13 +267,13 @@ def _asked(
     code = coded(queries, frame, 1)
     length = np.sqrt(code.norm)
     rounding = (frame.columns.size + 4) * 2.0**-23 * (length + farthest) * farthest
-    shifted = frame.form == "bytes" and not HAS_PAIRS
+    lift = LIFT if frame.form == "pairs" else 0.0
     return Asked(
         queries,
         order,
         code.cells,
         code.norm,
-        frame.shift * code.total if shifted else np.zeros(order.size),
+        frame.shift * code.total if frame.form == "bytes" else np.full(order.size, lift),
         code.error + reach,
         rounding + 1.0 if frame.form == "floats" else np.ones(order.size),
         code.pure & frame.complete,

@@ -31,7 +31,7 @@ class Asked(NamedTuple):
         order: (n,) row numbers in search order.
         cells: Coordinates, `steps` a query.
         norm: Squared length of the coordinates.
-        offset: What bytes of the pool without sign add to a score.
+        offset: What every score of the query is too high by.
         reach: What rounding moved the query, and at most any pool row.
         slack: What rounding may take from a score.
         pure: The coordinates bound from above, too.
@@ -85,6 +85,9 @@ class Task(NamedTuple):
         unit: Distance of one step of a coordinate.
         blur: What rounding may add to a box bound, in steps.
         grain: Relative rounding of a limit.
+        all: A limit that every row reaches.
+        none: A limit that no row reaches.
+        padding: Score of no row: it reaches no limit.
         later: Measure at the end what scores tell well enough: k is small, and they are fine.
         own: Leave out the pool row with the number of the query.
         radius: (n,) count what is as close; empty: find neighbors.
@@ -99,6 +102,9 @@ class Task(NamedTuple):
     unit: float
     blur: float
     grain: float
+    all: float
+    none: float
+    padding: float
     later: bool
     own: bool
     radius: Floats

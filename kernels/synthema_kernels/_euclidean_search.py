@@ -18,7 +18,7 @@ from ._euclidean_boxes import (
     members,
     nearest_panel,
 )
-from ._euclidean_tile import HIGHEST, WAITING, measure_block, open_block, raise_limit, visit
+from ._euclidean_tile import WAITING, measure_block, open_block, raise_limit, visit
 from ._jit import device, inner, kernel
 from ._panels import PANEL, Integers, Singles
 from ._simd import take_ticket
@@ -62,6 +62,7 @@ def _serve(asked: Asked, held: Held, task: Task, first: int, last: int, ticket: 
             desk.members[w] = w
         for panel in range(opening, panels):
             visit(asked, held, task, desk, start, panel, size)
+        measure_block(asked, held, task, desk, start, size)
 
 
 @device
@@ -85,8 +86,7 @@ def _serve_boxes(
         seen += _prune(
             asked, held, task, desk, start, size, found, bound, bound16, low, high, middle, gaps
         )
-        if task.later:
-            measure_block(asked, held, task, desk, start, size)
+        measure_block(asked, held, task, desk, start, size)
     task.seen[0] += seen  # a statistic: threads may overwrite each other's
 
 
@@ -115,7 +115,7 @@ def _clear(asked: Asked, task: Task, desk: Desk, start: int, size: int) -> None:
     """Fetch the coordinates of a block, and set the limits: of no query behind its end."""
     steps = asked.cells.size // asked.norm.size
     for w in range(BLOCK):
-        desk.limit[w], desk.near[w] = HIGHEST, -1.0
+        desk.limit[w], desk.near[w] = task.none, -1.0
     desk.steps[:] = np.inf
     for w in range(size):
         at = asked.order[start + w] * steps

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._dots import closed, dot_step, opened, run_of
+from ._bytes_tile import fetch
+from ._dots import dot_step, load_wide, wide
 from ._euclidean_boxes import Asked, Desk, Held, Task
 from ._jit import inlined, inner
 from ._panels import LANES, PANEL, Floats
@@ -38,8 +39,6 @@ from ._simd import (
     total,
 )
 
-LOWEST, HIGHEST = -2.0e9, 2.0e9  # limits: every row passes, none does
-PADDING = -2.06e9  # score of no row, with any product of bytes added
 WAITING = 16  # rows of a query that are measured together
 DOUBLES = 8  # lanes of a measurement
 
@@ -50,7 +49,7 @@ def raise_limit(asked: Asked, task: Task, desk: Desk, q: int, w: int) -> None:
     i = asked.order[q]
     within = task.radius[i] if task.radius.size else task.distance[i, -1]
     if within < 0.0:
-        desk.limit[w], desk.near[w] = HIGHEST, -1.0
+        desk.limit[w], desk.near[w] = task.none, -1.0
         return
     steps = math.sqrt(within) * (1.0 + 1e-12) / task.unit
     if task.later:
@@ -58,8 +57,8 @@ def raise_limit(asked: Asked, task: Task, desk: Desk, q: int, w: int) -> None:
     reach = steps + asked.reach[i]
     value = 0.5 * (asked.norm[i] - reach * reach) + asked.offset[i] - asked.slack[i]
     value = math.floor(value - abs(value) * task.grain)
-    if not value > LOWEST:
-        value = LOWEST
+    if not value > task.all:
+        value = task.all
     desk.limit[w] = value
     near = (steps + task.blur) * (steps + task.blur) * (1.0 + 1e-5)
     desk.near[w] = min(near, 3e38)
@@ -124,13 +123,14 @@ def open_block(
                 for _ in range(k):
                     best = load(desk.peaks, 0, PANEL)
                     peak = highest(best)
-                    desk.peaks[lowest_bit(bits_eq(best, splat(peak, PANEL)))] = PADDING
+                    desk.peaks[lowest_bit(bits_eq(best, splat(peak, PANEL)))] = task.padding
                     desk.limit[w] = peak
-                if desk.limit[w] < LOWEST:
-                    desk.limit[w] = LOWEST
+                if desk.limit[w] < task.all:
+                    desk.limit[w] = task.all
             for _ in range(2):
                 for a in range(panels):
                     _offer(asked, held, task, desk, start, first + a, w, at + a * PANEL)
+                _measure(asked, held, task, desk, start + w, w)
                 raise_limit(asked, task, desk, start + w, w)
 
 
@@ -141,35 +141,31 @@ def _tile(asked: Asked, held: Held, desk: Desk, panel: int, g: int, at: int, apa
     w0, w1, w2, w3 = members[g], members[g + 1], members[g + 2], members[g + 3]
     steps = asked.cells.size // asked.norm.size
     cells, query, scores = held.cells, desk.cells, desk.scores
-    run = run_of(cells, steps)
+    lanes = wide(cells, LANES)
     at0, at1, at2, at3 = w0 * steps, w1 * steps, w2 * steps, w3 * steps
-    s0 = load(held.half, panel * PANEL, LANES)
+    s0 = load_wide(held.half, panel * PANEL, LANES)
     p0, p1, p2, p3 = s0, s0, s0, s0
-    for part in range(0, PANEL, LANES):
+    for part in range(0, PANEL, lanes):
         first = panel * steps * PANEL + part
-        s0 = load(held.half, panel * PANEL + part, LANES)
+        s0 = load_wide(held.half, panel * PANEL + part, LANES)
         s1, s2, s3 = s0, s0, s0
-        for since in range(0, steps, run):
-            t0, t1 = opened(s0, cells), opened(s1, cells)
-            t2, t3 = opened(s2, cells), opened(s3, cells)
-            for k in range(since, min(since + run, steps)):
-                row = load(cells, first + k * PANEL, LANES)
-                t0 = dot_step(t0, row, spread(query, at0 + k, LANES))
-                t1 = dot_step(t1, row, spread(query, at1 + k, LANES))
-                t2 = dot_step(t2, row, spread(query, at2 + k, LANES))
-                t3 = dot_step(t3, row, spread(query, at3 + k, LANES))
-            s0, s1, s2, s3 = closed(s0, t0), closed(s1, t1), closed(s2, t2), closed(s3, t3)
+        for k in range(steps):
+            row = load_wide(cells, first + k * PANEL, LANES)
+            s0 = dot_step(s0, row, spread(query, at0 + k, LANES))
+            s1 = dot_step(s1, row, spread(query, at1 + k, LANES))
+            s2 = dot_step(s2, row, spread(query, at2 + k, LANES))
+            s3 = dot_step(s3, row, spread(query, at3 + k, LANES))
         if part == 0:
             p0, p1, p2, p3 = s0, s1, s2, s3
         else:
             p0, p1, p2, p3 = maximum(p0, s0), maximum(p1, s1), maximum(p2, s2), maximum(p3, s3)
-        if LANES < PANEL:
+        if lanes < PANEL:
             _keep(scores, at + part, apart, s0, s1, s2, s3)
     hit: int = bits_ge(peaks(p0, 16), splat(desk.limit[w0], 16))
     hit |= bits_ge(peaks(p1, 16), splat(desk.limit[w1], 16)) << 16
     hit |= bits_ge(peaks(p2, 16), splat(desk.limit[w2], 16)) << 32
     hit |= bits_ge(peaks(p3, 16), splat(desk.limit[w3], 16)) << 48
-    if hit != 0 and LANES == PANEL:
+    if hit != 0 and lanes == PANEL:
         _keep(scores, at, apart, p0, p1, p2, p3)
     return hit
 
@@ -187,40 +183,44 @@ def _keep(scores: NDArray[Any], at: int, apart: int, s0: Any, s1: Any, s2: Any, 
 def _offer(
     asked: Asked, held: Held, task: Task, desk: Desk, start: int, panel: int, w: int, at: int
 ) -> None:
-    """Measure the rows of a panel that pass, the best first: it rules most others out.
+    """Let the rows of a panel that pass wait: they are measured when they have come from memory.
 
-    Where scores are fine, they are measured later: what a score says that a row is at most away
-    makes a limit, too, and hardly more than the k closest rows are left in the end.
+    Where scores are fine, they wait long: what a score says that a row is at most away makes a
+    limit, too, and hardly more than the k closest rows are left in the end. Elsewhere they wait for
+    the next row that passes.
     """
+    left = bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
+    if left == 0:
+        return
     q = start + w
     query, k = asked.order[q], task.distance.shape[1]
     own = query if task.own else -1
     later = task.later and asked.pure[query]
-    left = bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
+    if not later and desk.waiting[w]:
+        _measure(asked, held, task, desk, q, w)
+        left = bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
     while left != 0:
         lane = lowest_bit(left)
-        if count_bits(left) > 1:
+        if later and count_bits(left) > 1:  # the best first: it rules most others out
             scores = load(desk.scores, at, PANEL)
             lane = lowest_bit(bits_eq(scores, splat(highest(scores), PANEL)))
         score = desk.scores[at + lane]
-        desk.scores[at + lane] = PADDING
+        desk.scores[at + lane] = task.padding
         left &= ~(np.int64(1) << lane)
         row = held.order[panel * PANEL + lane]
         if row == own:
             continue
+        if desk.waiting[w] == WAITING:
+            _measure(asked, held, task, desk, q, w)
+        place = w * WAITING + desk.waiting[w]
+        desk.rows[place], desk.told[place] = row, score
+        desk.waiting[w] += 1
+        fetch(held.rows, row)
         if later and (held.pure[panel] >> lane) & 1:
-            if desk.waiting[w] == WAITING:
-                _measure(asked, held, task, desk, w, query)
-            place = w * WAITING + desk.waiting[w]
-            desk.rows[place], desk.told[place] = row, score
-            desk.waiting[w] += 1
             square = asked.norm[query] - 2.0 * (score - asked.offset[query] - asked.slack[query])
-            closer = _rank(desk, w, k, math.sqrt(max(square, 0.0)) + asked.reach[query])
-        else:
-            closer = _insert(asked, held, task, query, row)
-        if closer:
-            raise_limit(asked, task, desk, q, w)
-            left &= bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
+            if _rank(desk, w, k, math.sqrt(max(square, 0.0)) + asked.reach[query]):
+                raise_limit(asked, task, desk, q, w)
+                left &= bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
 
 
 @inlined
@@ -257,11 +257,12 @@ def _insert(asked: Asked, held: Held, task: Task, query: int, row: int) -> bool:
 
 
 @inner
-def _measure(asked: Asked, held: Held, task: Task, desk: Desk, w: int, query: int) -> None:
+def _measure(asked: Asked, held: Held, task: Task, desk: Desk, q: int, w: int) -> None:
     """Measure the rows that wait, but for those that closer ones have ruled out."""
+    query = asked.order[q]
     for at in range(w * WAITING, w * WAITING + desk.waiting[w]):
-        if desk.told[at] >= desk.limit[w]:
-            _insert(asked, held, task, query, desk.rows[at])
+        if desk.told[at] >= desk.limit[w] and _insert(asked, held, task, query, desk.rows[at]):
+            raise_limit(asked, task, desk, q, w)
     desk.waiting[w] = 0
 
 
@@ -290,8 +291,8 @@ def _tally(
         value = 0.5 * (asked.norm[query] - inner * inner) + asked.offset[query]
         value += asked.slack[query] + 1.0
         value = math.ceil(value + abs(value) * task.grain)
-        if value < HIGHEST:
-            desk.sure[0] = max(value, LOWEST)
+        if value < task.none:
+            desk.sure[0] = max(value, task.all)
             inside = left & held.pure[panel]
             inside &= bits_ge(load(desk.scores, at, PANEL), splat(desk.sure[0], PANEL))
             task.counted[query] += count_bits(inside)

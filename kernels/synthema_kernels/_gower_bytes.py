@@ -22,8 +22,9 @@ from numba import prange
 from numpy.typing import NDArray
 
 from ._bytes_tile import ENTRIES, HAS_BYTES, LANES, PANEL, QUERIES, VECTORS, fetch, near
-from ._gower_codes import Book, Bytes, Numbers, code_digit, encode
+from ._gower_codes import Book, Bytes, Numbers, encode
 from ._gower_rows import Table, distance_of, insert, rough_distance, rounding_of
+from ._gower_tables import write_lower, write_upper
 from ._jit import device, inner, kernel
 from ._simd import count_bits, lowest_bit
 from .contract import Neighbors
@@ -204,7 +205,7 @@ def _scan(
                     finer = _step(worst, book)
                     if finer > step[a]:
                         step[a] = finer
-                        _write_lower(queries, active[a], book, finer, sums, tables[a])
+                        write_lower(queries, active[a], book, finer, sums, tables[a])
                 limits[a] = _limit(worst * step[a])
                 some |= limits[a] > 0
             if not some:
@@ -272,8 +273,8 @@ def _count_block(
         radius = radii[start + a]
         if radius >= 0.0:
             step = _step(max(radius * rounding, 1e-300), book)
-            _write_lower(queries, start + a, book, step, sums, lower[a])
-            _write_upper(queries, start + a, book, step, sums, upper[a])
+            write_lower(queries, start + a, book, step, sums, lower[a])
+            write_upper(queries, start + a, book, step, sums, upper[a])
             # A row whose least sum is not below `outer` is farther, one whose
             # largest sum is below `inner` is within.
             outer[a] = np.uint8(min(math.floor(radius * rounding * step), STEPS) + 1.0)
@@ -327,60 +328,3 @@ def _step(worst: float, book: Book) -> float:
     if step >= 16.0 or (book.whole and step >= 1.0):
         return math.floor(step)  # nothing is lost where codes differ
     return step
-
-
-@inner
-def _write_lower(
-    queries: Table, i: int, book: Book, step: float, sums: Numbers, tables: Bytes
-) -> None:
-    """What a pool row with each byte is at least away from query i, in steps."""
-    p = book.numbers.size
-    sums[:] = 0.0
-    for s in range(p):
-        number, unit = queries.numeric[i, book.numbers[s]], step * book.weight[s]
-        group, hole = book.group[s], book.hole[s]
-        if math.isnan(number):
-            for entry in range(ENTRIES):
-                sums[group, entry] += unit * (book.digit[s, entry] != hole)
-        else:
-            for entry in range(ENTRIES):
-                gap = max(book.low[s, entry] - number, number - book.high[s, entry])
-                known = book.digit[s, entry] != hole
-                sums[group, entry] += unit * (max(gap, 0.0) if known else 1.0)
-    for s in range(book.codes.size):
-        digit = code_digit(queries.codes[i, book.codes[s]], book, s)
-        unit, group = step * book.weight[p + s], book.group[p + s]
-        for entry in range(ENTRIES):
-            sums[group, entry] += unit * (book.digit[p + s, entry] != digit)
-    for group in range(sums.shape[0]):
-        for entry in range(ENTRIES):
-            tables[group, entry] = np.uint8(np.int32(min(sums[group, entry], 255.0)))
-
-
-@inner
-def _write_upper(
-    queries: Table, i: int, book: Book, step: float, sums: Numbers, tables: Bytes
-) -> None:
-    """What a pool row with each byte is at most away from query i, in steps."""
-    p = book.numbers.size
-    sums[:] = 0.0
-    for s in range(p):
-        number, unit = queries.numeric[i, book.numbers[s]], step * book.weight[s]
-        group, hole = book.group[s], book.hole[s]
-        missing = math.isnan(number)
-        for entry in range(ENTRIES):
-            gap = max(number - book.low[s, entry], book.high[s, entry] - number)
-            gap = 1.0 if missing else max(gap, 0.0)
-            if book.digit[s, entry] == hole:
-                gap = 1.0 - missing
-            sums[group, entry] += unit * gap
-    for s in range(book.codes.size):
-        digit = code_digit(queries.codes[i, book.codes[s]], book, s)
-        unit, group = step * book.weight[p + s], book.group[p + s]
-        if book.hashed[s]:
-            digit = ENTRIES  # equal low bits promise nothing
-        for entry in range(ENTRIES):
-            sums[group, entry] += unit * (book.digit[p + s, entry] != digit)
-    for group in range(sums.shape[0]):
-        for entry in range(ENTRIES):
-            tables[group, entry] = np.uint8(np.int32(math.ceil(min(sums[group, entry], 255.0))))

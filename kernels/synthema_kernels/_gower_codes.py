@@ -112,7 +112,8 @@ def encode(pool: Rows, weights: Numbers) -> tuple[Book, Bytes]:
     high = np.full((PARTS, len(numbers), ENTRIES), -np.inf)
     _write_bytes(pool.numeric, pool.codes, book, low, high, panels)
     place = np.arange(len(numbers))[:, np.newaxis], np.minimum(digit[: len(numbers)], ENTRIES - 1)
-    return book._replace(low=low.min(axis=0)[place], high=high.max(axis=0)[place]), panels
+    low, high = (np.ascontiguousarray(x[place]) for x in (low.min(axis=0), high.max(axis=0)))
+    return book._replace(low=low, high=high), panels
 
 
 def _aligned(shape: tuple[int, ...]) -> Bytes:

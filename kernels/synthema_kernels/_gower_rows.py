@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._bytes_tile import gap_or_hole, where_differ
-from ._jit import inner
+from ._jit import inlined
 from ._simd import add, load, multiply, splat, total
 
 
@@ -25,13 +25,13 @@ class Table(NamedTuple):
     weights: NDArray[np.float64]
 
 
-@inner
+@inlined
 def rounding_of(rows: Table) -> float:
     """A factor that covers the rounding of any two sums over the columns."""
     return 1.0 + (rows.weights.size + 8) * 2.0**-50
 
 
-@inner
+@inlined
 def rough_distance(queries: Table, i: int, pool: Table, j: int) -> float:
     """The distance, but for the rounding of a sum in another order."""
     p, q, weights = queries.numeric.shape[1], queries.codes.shape[1], pool.weights
@@ -50,7 +50,7 @@ def rough_distance(queries: Table, i: int, pool: Table, j: int) -> float:
     return distance
 
 
-@inner
+@inlined
 def distance_of(queries: Table, i: int, pool: Table, j: int) -> float:
     """The distance, to the bit."""
     p = queries.numeric.shape[1]
@@ -62,7 +62,7 @@ def distance_of(queries: Table, i: int, pool: Table, j: int) -> float:
     return numbers + differing
 
 
-@inner
+@inlined
 def _gap(a: float, b: float) -> float:
     gap = abs(a - b)
     if math.isnan(gap):
@@ -70,7 +70,7 @@ def _gap(a: float, b: float) -> float:
     return gap
 
 
-@inner
+@inlined
 def insert(
     d: float,
     j: int,

@@ -4,11 +4,13 @@ The filter works on other coordinates than the definition, chosen so that no two
 apart in them than they are: every column is clipped to a range that holds almost all of the pool
 (clipping brings rows closer, never apart), multiplied by the root of its weight, and divided by one
 unit for all columns. In a column with missing values the range reaches at most 1 to either side of
-the coordinate of a missing value: no farther than the definition says. Coordinates come in three
+the coordinate of a missing value: no farther than the definition says. Coordinates come in four
 *forms*, and the unit is as fine as the form allows. What rounding adds is recorded for each row,
 and goes into every bound.
 
-- bytes: the least work for a row, and the coarsest bound;
+- bytes: the least work for a row, and a coarse bound;
+- pairs: bytes again, for processors that add two products to an int16 (AVX2 without VNNI). Scores
+  are int16, too, exact once all products are in; so the longest row decides about the unit;
 - words of 16 bits: twice the work, and hardly a row passes that is not nearer;
 - floats: any processor, any number of columns.
 
@@ -22,7 +24,6 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from ._dots import RUN
 from ._jit import inlined, kernel
 from ._simd import (
     HAS_AVX2,
@@ -49,12 +50,14 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Integers = NDArray[np.int64]
 Ranges = tuple[Floats, Floats, Floats, Floats, Floats]
-Form = Literal["bytes", "words", "floats"]
+Form = Literal["bytes", "pairs", "words", "floats"]
 
 PANEL = 64 if HAS_VNNI else 32 if HAS_AVX2 else 16  # rows
 LANES = 64 if HAS_VNNI else 16  # of them at once: four sums of so many fit the registers
-LARGEST_PAIR = 32767.0  # sum of RUN pairs of products: int16
 REACH = 127.0  # of a coordinate at most: int8
+PAIRED_REACH = 90.0  # the same where two products, one of a byte twice as large, share an int16
+PAIRED_LENGTH = 180.5  # of a row: all scores lie within 65,000, and LIFT brings them into int16
+LIFT = 16384.0
 WORDS_REACH = 30_000.0  # int16
 LARGEST_SUM = 1.2e9  # of squares of words: half as much more fits int32, and lies within LOWEST
 WIDEST = 1000  # columns whose sums stay above PADDING
@@ -166,38 +169,32 @@ def form_of(width: int, *, boxed: bool) -> Form:
     """The best form for so many columns, for a search with boxes or without."""
     if not (HAS_VNNI or HAS_PAIRS) or width > WIDEST:
         return "floats"
-    return "words" if boxed and HAS_PAIRS else "bytes"
+    if HAS_PAIRS:
+        return "words" if boxed else "pairs"
+    return "bytes"
 
 
-def fitted(frame: Frame, form: Form) -> Frame:
-    """The frame with the finest unit in which coordinates fit their form."""
+def fitted(frame: Frame, form: Form, length: float = 0.0) -> Frame:
+    """The frame with the finest unit in which coordinates fit their form.
+
+    Args:
+        frame: Of the search.
+        form: Of the coordinates.
+        length: Of the longest row (`longest`), where pairs need it.
+    """
     reach = (frame.high - frame.low) / 2 * frame.root
     farthest = float(reach.max(initial=0.0))
     most, shift = REACH, 128
     if form == "words":
         most = min(WORDS_REACH, math.floor((LARGEST_SUM / reach.size) ** 0.5) - 1.0)
+    elif form == "pairs":
+        most, shift = PAIRED_REACH - 0.5, int(PAIRED_REACH)  # less what rounding adds
     unit = farthest / most
-    if form == "bytes" and HAS_PAIRS:
-        unit, shift = _unit_of_pairs(reach, unit)
+    if form == "pairs":
+        unit = max(unit, length / (PAIRED_LENGTH - 0.5 * reach.size**0.5))
     return frame._replace(
         form=form, unit=unit, scale=frame.root / unit, reach=farthest / unit, shift=shift
     )
-
-
-def _unit_of_pairs(reach: Floats, unit: float) -> tuple[float, int]:
-    """The finest unit from `unit` on for which sums of RUN pairs fit; and the shift of a byte."""
-    # Columns 0, 1, 4, 5, 8, ... of a run meet in one int16; so do 2, 3, 6, 7, 10, ...
-    padded = np.zeros(-(-reach.size // (4 * RUN)) * 4 * RUN)
-    padded[: reach.size] = reach
-    met = padded.reshape(-1, RUN, 2, 2).swapaxes(1, 2).reshape(-1, 2 * RUN)
-    unit = max(unit, float((met * (met + reach.max())).sum(axis=1).max() / LARGEST_PAIR) ** 0.5)
-    while True:
-        farthest = met / unit + 0.5  # rounded
-        shift = int(farthest.max()) + 1
-        sums = (farthest * (farthest + shift) * (met > 0)).sum(axis=1)
-        if sums.max() <= LARGEST_PAIR and shift <= 128:
-            return unit, shift
-        unit *= 1.005
 
 
 def ranges_of(frame: Frame) -> Ranges:
@@ -211,10 +208,21 @@ def coded(rows: Floats, frame: Frame, lanes: int) -> Coded:
     Args:
         rows: Numbers of the table.
         frame: Of the search.
-        lanes: Rows a panel; 1 for queries. Bytes of one side have no sign: of the pool, or of the
-            queries where HAS_PAIRS.
+        lanes: Rows a panel; 1 for queries. Bytes of one side have no sign: of the pool, in pairs
+            of the queries.
     """
-    group = {"bytes": 4, "words": 2, "floats": 1}[frame.form]
+    if frame.form == "pairs" and lanes > 1:
+        code = _coded(rows, frame, 1, 0)
+        return arranged(code._replace(cells=code.cells.view(np.int16)), np.arange(len(rows)))
+    if frame.form == "pairs":
+        code = _coded(rows, frame, 1, frame.shift)
+        both = np.repeat(code.cells.view(np.int16), 2)  # each pair fills the lane of a step
+        return code._replace(cells=both.view(np.int32))
+    return _coded(rows, frame, lanes, frame.shift if frame.form == "bytes" and lanes > 1 else 0)
+
+
+def _coded(rows: Floats, frame: Frame, lanes: int, shift: int) -> Coded:
+    group = {"bytes": 4, "pairs": 4, "words": 2, "floats": 1}[frame.form]
     panels = -(-len(rows) // lanes)
     steps = -(-frame.columns.size // group)
     whole = frame.form != "floats"
@@ -225,8 +233,6 @@ def coded(rows: Floats, frame: Frame, lanes: int) -> Coded:
     rest = lanes, cells, norm, sums, error, pure
     ranges = ranges_of(frame)
     if whole:
-        unsigned = frame.form == "bytes" and (lanes > 1) != HAS_PAIRS
-        shift = frame.shift if unsigned else 0
         _code_integers(chosen(rows, frame), ranges, shift, frame.form == "words", *rest)
     else:
         _code_floats(chosen(rows, frame), ranges, *rest)
@@ -237,7 +243,8 @@ def arranged(code: Coded, order: Integers) -> Coded:
     """Rows that were coded one a panel, in another order and PANEL a panel."""
     size = -(-order.size // PANEL) * PANEL
     cells = np.zeros(code.cells.size // order.size * size, code.cells.dtype)
-    _arrange(code.cells.view(np.int32), order, cells.view(np.int32))
+    kind = np.int16 if cells.itemsize == 2 else np.int32
+    _arrange(code.cells.view(kind), order, cells.view(kind))
     there = np.full(size, order.size)
     there[: order.size] = order
     norm, sums, error = (np.append(x, 0.0)[there] for x in (code.norm, code.total, code.error))
@@ -245,7 +252,7 @@ def arranged(code: Coded, order: Integers) -> Coded:
 
 
 @kernel
-def _arrange(codes: NDArray[np.int32], order: Integers, cells: NDArray[np.int32]) -> None:
+def _arrange(codes: NDArray[Any], order: Integers, cells: NDArray[Any]) -> None:
     steps = codes.size // order.size
     for panel in prange((order.size + PANEL - 1) // PANEL):
         first = panel * PANEL

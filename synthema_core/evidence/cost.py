@@ -6,11 +6,12 @@ from .belonging import MOST_SHADOWED
 from .learning import EFFORT
 from .material import PEOPLE, SYNTHETIC
 
-# Seconds of two cores, as measured on adult by `python -m bench.evidence`, rounded up.
+# Processor seconds as measured by `python -m bench.evidence`, rounded up: two free cores are
+# sooner done, a busy machine is not.
 LEAST = 6.0  # compiled code is loaded, relabelings are drawn
-PAIR = 0.6e-9  # a cell of a person is compared with that of another row, in all searches together
+PAIR = 0.4e-9  # a cell of a person is compared with that of another row, in all searches together
 ROW = 1e-4  # a person is ranked, relabeled and listed
-CELL = 3e-5  # a cell is learned by the classifiers of "full"
+CELL = 2e-5  # a cell is learned by the classifiers of "full"
 SECRET = 2.5e-6  # a cell is learned by the model of one secret
 SHADOWED = 90.0  # shadow flows, where people are few
 LEARNED = 20_000  # synthetic rows that the model of a secret learns from
@@ -50,7 +51,7 @@ def cost(
     pool = min(n_synthetic, SYNTHETIC)
     seconds = LEAST + people * ((people + pool) * columns * PAIR + ROW)
     attacked = min(people, 2 * EFFORT[level].people)
-    seconds += attacked * pool * columns * secrets * PAIR / 10
+    seconds += attacked * pool * columns * secrets * PAIR / 5
     if level == "full":
         seconds += (people + pool) * columns * CELL
         seconds += 2 * secrets * min(pool, LEARNED) * columns * SECRET

@@ -2,9 +2,16 @@
 
 Distances and sharing of votes have their own files; what stands here holds across modules: the
 encoder, the distance, the attacks and the evaluators that others know.
+
+Two have no counterpart here. A generator trained with differential privacy that lets an encoder or
+an early stop see raw rows outside its accountant: nothing in this package trains with such a
+budget, so what is tested is that a claim by others is held against attacks. Best weights that alias
+those still in training: arrays of JAX cannot change, and `tests/kernels/flows/test_fit.py` holds
+that the best step is kept.
 """
 
 import datetime as dt
+import importlib.metadata
 import subprocess
 import sys
 
@@ -13,6 +20,7 @@ import polars as pl
 import pytest
 
 import synthema_core as sc
+from synthema_core.anonymity import anonymity
 from synthema_core.compat.anonymeter import (
     InferenceEvaluator,
     LinkabilityEvaluator,
@@ -23,6 +31,7 @@ from synthema_core.fidelity.survival import survival
 from synthema_core.fidelity.values import Times
 from synthema_core.privacy.disclosure import inference, linkability
 from synthema_core.privacy.distance import distances
+from synthema_core.privacy.epsilon import empirical_epsilon
 from synthema_core.privacy.membership import membership
 from synthema_core.privacy.singling_out import singling_out
 from synthema_kernels import Rows, nearest
@@ -90,6 +99,31 @@ def test_the_search_imports_alone_and_first(module):
     code = f"from {module} import nearest; print(nearest.__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "nearest", done.stderr
+
+
+def test_the_weight_of_a_column_decides_who_is_closest():
+    """Weights are not computed and then left out of the distance."""
+    pool = Rows(numeric=np.array([[0.2, 0.0], [0.0, 0.3]]))
+    query = Rows(numeric=np.zeros((1, 2)))
+    assert nearest(query, pool, k=1).index.tolist() == [[0]]
+    heavy = nearest(query, pool, k=1, weights=[2.0, 1.0])
+    assert heavy.index.tolist() == [[1]]
+    assert heavy.distance.tolist() == [[0.3]]
+    no_first = nearest(query, pool, k=1, weights=[0.0, 1.0])
+    assert (no_first.index.item(), no_first.distance.item()) == (0, 0.0)
+
+
+# --- classes --------------------------------------------------------------------------------------
+
+
+def test_classes_are_of_equal_values_and_not_of_similar_ones():
+    """People a year apart share no class, however few classes that leaves large."""
+    ages = pl.DataFrame({"age": range(40, 60), "ill": [True, False] * 10})
+    apart = anonymity(ages, quasi_identifiers=["age"], secrets=["ill"])
+    assert apart.classes.k == 1
+    assert apart.diversity[0].distinct == 1
+    twice = anonymity(pl.concat([ages] * 2), quasi_identifiers=["age"], secrets=["ill"])
+    assert twice.classes.k == 2
 
 
 # --- inference ------------------------------------------------------------------------------------
@@ -255,6 +289,29 @@ def test_an_empty_comparison_is_none_and_never_zero():
         assert found.control.value is None
         assert found.risk.value is None
     assert membership(members=np.zeros(3), controls=np.zeros(0), n_synthetic=3).auc.value is None
+
+
+# --- claims and commands --------------------------------------------------------------------------
+
+
+def test_a_claimed_privacy_budget_is_refuted_by_what_an_attack_finds():
+    """Whatever an accountant left out: rows that are copies are no release at epsilon 1."""
+    train, holdout = mixed(300, seed=16), mixed(300, seed=17)
+    found = empirical_epsilon(
+        members=-closest(train, train), controls=-closest(holdout, train), claimed=1.0, seed=0
+    )
+    assert found.refuted
+    fresh = mixed(300, seed=18)
+    nothing = empirical_epsilon(
+        members=-closest(train, fresh), controls=-closest(holdout, fresh), claimed=1.0, seed=0
+    )
+    assert nothing.refuted is False
+
+
+def test_every_command_that_is_installed_leads_to_a_function():
+    commands = importlib.metadata.distribution("synthema-core").entry_points
+    assert {c.name for c in commands if c.group == "console_scripts"} == {"synthema"}
+    assert all(callable(command.load()) for command in commands)
 
 
 # --- verdicts over three tables -------------------------------------------------------------------

@@ -10,6 +10,7 @@ import jax
 
 from synthema_core.errors import SynthemaError
 from synthema_core.generate import FlowGenerator
+from synthema_core.generate.flow import _held_out
 from synthema_core.schema import Column, Schema
 
 SMALL = {"members": 2, "steps": 300, "hidden": 8, "progress": False}
@@ -64,3 +65,10 @@ def test_the_search_repeats_itself_and_goes_on(found, parity, tmp_path):
 def test_less_than_no_fold_is_refused(parity):
     with pytest.raises(SynthemaError, match="'search'"):
         FlowGenerator(seed=0, search=-1).fit(parity, SCHEMA)
+
+
+@pytest.mark.parametrize(("n", "held"), [(60, 20), (1000, 150), (100_000, 4096)])
+def test_a_fold_holds_out_enough_rows_and_not_too_many(n, held):
+    chosen = _held_out(n, np.random.default_rng(0))
+    assert len(set(chosen.tolist())) == held
+    assert 0 <= chosen.min() < chosen.max() < n
