@@ -32,7 +32,7 @@ try:
     from .given import HOPELESS, POOL, allowed_where, chosen
     from .searching import candidates, searched
     from .starting import copula_members, mixed_rows, structure_of
-    from .training import Trainer
+    from .training import Trainer, pace_for, settings_for
 except ImportError as error:  # pragma: no cover - needs an environment without the extra
     raise MissingExtra(
         "FlowGenerator needs the flows extra. Run: pip install 'synthema-core[flows]'"
@@ -79,7 +79,7 @@ class FlowGenerator(Streaming):
         members: int = 8,
         hidden: int = 96,
         steps: int = 2500,
-        dropout: float = 0.3,
+        dropout: float | None = None,
         ridge: float = 1.0,
         orders: flows.Family = "numbers_first",
         search: int = 0,
@@ -93,7 +93,8 @@ class FlowGenerator(Streaming):
             members: Networks in the ensemble, each with its own order and validation fold.
             hidden: Width of the two hidden layers of each.
             steps: Most optimizer steps of each.
-            dropout: Share of hidden units left out in training.
+            dropout: Share of hidden units left out in training; None leaves out more the fewer
+                rows there are.
             ridge: Penalty of the regressions that training starts from, in rows per feature.
             orders: "numbers_first" reads numbers before the categories that often derive from them;
                 "mixed" reads in any order.
@@ -196,13 +197,13 @@ class FlowGenerator(Streaming):
             hidden=self.hidden,
             ridge=self.ridge,
         )
-        settings = flows.Settings(batch=int(np.clip(frame.height // 8, 64, 256)))
-        pace = flows.Pace(steps=self.steps, dropout=self.dropout)
+        settings = settings_for(frame.height)
+        pace = pace_for(frame.height, steps=self.steps, dropout=self.dropout)
         fold = flows.Fold.of(weights, held_out)
         used = {
+            **self.get_params(),
             **asdict(pace),
             **asdict(settings),
-            **self.get_params(),
             "protection": self.protection.to_dict(),
         }
         given = given_to(used, schema.to_dict(), (rows, structure), (start, fold))

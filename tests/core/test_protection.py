@@ -115,7 +115,8 @@ def test_the_distribution_stays():
     kept, protected = Marginal.fit(values), Marginal.fit(values, FIVE)
     for q in (0.05, 0.25, 0.5, 0.75, 0.95):
         assert protected.quantile(np.array([q])) == pytest.approx(
-            kept.quantile(np.array([q])), rel=0.08  # a standard error of the lowest
+            kept.quantile(np.array([q])),
+            rel=0.08,  # a standard error of the lowest
         )
 
 

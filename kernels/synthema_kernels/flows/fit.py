@@ -46,13 +46,14 @@ class Settings:
         patience: Looks without improvement before a member stops.
         margin: Standard errors by which a later step must surpass the one kept, on the held-out
             rows one by one: what is gained by chance alone is not worth knowing patients better.
-            The rule of one standard error (Breiman et al. 1984), on paired differences.
+            The rule of one standard error (Breiman et al. 1984), on paired differences. 0 keeps
+            the best.
     """
 
     batch: int = 128
     every: int = 25
     patience: int = 8
-    margin: float = 1.0
+    margin: float = 0.0
 
 
 @jax.tree_util.register_dataclass
