@@ -1,4 +1,4 @@
-"""Training starts at a Gaussian copula: ridge means, marginal levels, no residual."""
+"""Training starts at a Gaussian copula: sparse means, marginal levels, no residual."""
 
 import numpy as np
 import pytest
@@ -29,8 +29,21 @@ def correlated(n=200):
     return rows, flows.Layout(3, (2, 2), (-1, -1, 1))
 
 
+def sparse_mean(x, y, penalty):
+    """The definition, in units of each input: weak slopes are penalized more, turn by turn."""
+    each = np.full(x.shape[1], penalty)
+    for turn in range(5):
+        fit = Ridge(alpha=1.0).fit(x / np.sqrt(each), y)
+        if turn < 4:
+            slope = fit.coef_ / np.sqrt(each)
+            explained = slope**2 * x.var(0) / (0.2 * y.var() / len(y))
+            shrunk = np.maximum(8.0 / (1.0 + explained), 0.002)
+            each = penalty * shrunk
+    return fit.predict(x / np.sqrt(each))
+
+
 @pytest.mark.parametrize("family", ["numbers_first", "mixed"])
-def test_means_are_ridge_regressions_on_what_is_earlier(family):
+def test_means_are_sparse_regressions_on_what_is_earlier(family):
     rows, layout = correlated()
     position = flows.draw_order(layout, family, (-1, -1, -1), np.random.default_rng(1))
     member = flows.copula_member(
@@ -46,7 +59,7 @@ def test_means_are_ridge_regressions_on_what_is_earlier(family):
         if earlier.size:
             x = np.asarray(inputs)[earlier][:, here].T
             penalty = 2.0 * earlier.size * 0.5 + 1.0
-            mean = Ridge(alpha=penalty).fit(x, rows.z[j][here]).predict(x)
+            mean = sparse_mean(x, np.asarray(rows.z[j])[here], penalty)
         np.testing.assert_allclose(heads[0, j][here], mean, atol=1e-4)
         flat = np.broadcast_to(spline.identity_parameters()[:, None], heads[2:, j].shape)
         np.testing.assert_allclose(heads[2:, j], flat, atol=1e-6)
@@ -90,3 +103,33 @@ def test_a_number_hardly_ever_present_starts_at_its_marginal():
     )
     assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(member))
     assert float(member.b3[layout.width + 2, 0]) == 0.0
+
+
+def test_slopes_of_chance_are_shrunk_away_and_strong_ones_stay():
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((12, 300))
+    z[-1] = 0.9 * z[0] + np.sqrt(1 - 0.81) * z[-1]
+    rows = flows.MixedRows(
+        codes=jnp.zeros((0, 300), jnp.int32),
+        z=jnp.asarray(z),
+        low=jnp.asarray(z - 0.005),
+        high=jnp.asarray(z + 0.005),
+        log_width=jnp.full(z.shape, np.log(0.01)),
+        present=jnp.ones_like(z, bool),
+    )
+    layout = flows.Layout(12, (), (-1,) * 12)
+    member = flows.copula_member(
+        rows, layout, np.arange(12, dtype=np.int32), hidden=8, ridge=1.0, rng=rng
+    )
+    _, heads = density.conditionals(
+        density.masked(member, layout), density.features(rows, layout), layout
+    )
+    mean = np.asarray(heads[0])
+    assert np.corrcoef(mean[-1], z[0])[0, 1] > 0.97
+    assert mean[-1].std() == pytest.approx(0.9, abs=0.12)
+    x = np.asarray(density.features(rows, layout))
+    source = layout.feature_variable
+    for j in range(6, 11):  # nothing to learn
+        earlier = x[source < j].T
+        ridge = Ridge(alpha=len(earlier[0]) * 0.5 + 1.0).fit(earlier, z[j]).predict(earlier)
+        assert mean[j].std() < 0.9 * ridge.std()
