@@ -75,6 +75,13 @@ class Sample:
         """Patients."""
         return int(self.count.sum())
 
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Ends of the middle 99 %."""
+        upto = np.cumsum(self.count)
+        low, high = self.point[np.searchsorted(upto, self.n * np.array([0.005, 0.995]))]
+        return float(low), float(high)
+
     def without(self, gone: Bools) -> Sample:
         """The values that are not gone."""
         return replace(
@@ -210,8 +217,7 @@ def classes(v: Floats, steps: tuple[float, ...]) -> Ints:
 
 def possible_steps(sample: Sample) -> tuple[float, ...]:
     """Steps that heaps may have: 5 and 10 units of the last decimal, 50, 100 and so on."""
-    upto = np.cumsum(sample.count)
-    low, high = sample.point[np.searchsorted(upto, sample.n * np.array([0.005, 0.995]))]
+    low, high = sample.middle
     steps = (s * 10.0**-d for d in range(sample.finest, -9, -1) for s in (1.0, 5.0))
     few, many = HEAP_VALUES
     coarse = (s for s in steps if s > 3.0 * sample.half)
@@ -231,7 +237,11 @@ def describe(sample: Sample, curve: Curve, habit: Habit) -> Pieces:
         return where
 
     half = sample.half
-    heaps = _multiples(habit.steps, curve.x[0], curve.x[-1], half)
+    low, high = sample.middle
+    reach = high - low  # beyond it a wild value would ask for millions of multiples
+    heaps = _multiples(
+        habit.steps, max(curve.x[0], low - reach), min(curve.x[-1], high + reach), half
+    )
     kind = classes(heaps, habit.steps)
     mass = curve(heaps + half) - curve(heaps - half)
     left, right = _gaps(sample, curve, heaps)
