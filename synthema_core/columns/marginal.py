@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from . import smooth
+from . import smooth_search
 from .protected import OPEN, Protection, tailed
+from .smooth import Sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from .pieces import Pieces
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
@@ -91,14 +94,14 @@ class Marginal:
         usual = stored[order[np.searchsorted(inverse[order], np.arange(clean.size))]]
         count = np.bincount(inverse, weights=times).astype(np.int64)
         least = min(protection.min_count, values.size)
-        sample = smooth.Sample.of(usual, count, decimals_of(usual), least)
-        found, curve = smooth.fit(sample, lambda p, v: cls._of(p)._masses(v))
+        sample = Sample.of(usual, count, decimals_of(usual), least)
+        found, curve = smooth_search.fit(sample, lambda p, v: cls._of(p)._masses(v))
         if protection.tails == "fitted":
             found = tailed(found, sample, curve)
         return cls._of(found)
 
     @classmethod
-    def _of(cls, found: smooth.Pieces) -> Marginal:
+    def _of(cls, found: Pieces) -> Marginal:
         total = np.cumsum(found.mass)
         return cls(
             left=found.left,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import SynthemaError
-from .smooth import DUST, Pieces, holds
+from .pieces import DUST, Pieces, holds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
