@@ -95,7 +95,7 @@ class Marginal:
         count = np.bincount(inverse, weights=times).astype(np.int64)
         least = min(protection.min_count, values.size)
         sample = Sample.of(usual, count, decimals_of(usual), least)
-        found, curve = smooth_search.fit(sample, lambda p, v: cls._of(p)._masses(v))
+        found, curve = smooth_search.fit(sample, lambda p, v: cls._of(p).masses(v))
         if protection.tails == "fitted":
             found = tailed(found, sample, curve)
         return cls._of(found)
@@ -110,7 +110,7 @@ class Marginal:
             decimals=found.decimals,
         )
 
-    def _masses(self, values: Floats) -> Floats:
+    def masses(self, values: Floats) -> Floats:
         """Mass of each value; one that cannot be drawn shares that of the nearest that can."""
         low, high = self.edges(values)
         drawn = self.quantile((low + high) / 2)
