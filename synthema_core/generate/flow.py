@@ -201,9 +201,9 @@ class FlowGenerator(Streaming):
         pace = pace_for(frame.height, steps=self.steps, dropout=self.dropout)
         fold = flows.Fold.of(weights, held_out)
         used = {
-            **self.get_params(),
-            **asdict(pace),
             **asdict(settings),
+            **self.get_params(),
+            "pace": asdict(pace),
             "protection": self.protection.to_dict(),
         }
         given = given_to(used, schema.to_dict(), (rows, structure), (start, fold))
