@@ -21,7 +21,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 from scipy.special import ndtr, ndtri
 
 from .pieces import DUST, Pieces, holds
@@ -129,6 +128,8 @@ class Curve:
         keep = np.append(True, np.diff(x) > sample.half)
         keep[-1] = True
         keep[1:-1] &= x[1:-1] < high - sample.half
+        from scipy.interpolate import PchipInterpolator  # not before it is needed: half a second
+
         return cls(x[keep], f[keep], PchipInterpolator(x[keep], f[keep]))
 
     def __call__(self, v: Floats) -> Floats:
