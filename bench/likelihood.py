@@ -125,7 +125,7 @@ def main():
         table = load(name)
         half, rest = split(table, table.height // 2, seed=options.seed)
         schema = sc.Schema.infer(half, name=name)
-        generator = FlowGenerator(seed=options.seed, progress=False).fit(half, schema)
+        generator = FlowGenerator(seed=options.seed, margin=0.0, progress=False).fit(half, schema)
         encoder = generator.model.encoder
         views = [encoder.flow(part) for part in (half, rest)]
         levels = [int(k) for k in generator.model.layout.levels]

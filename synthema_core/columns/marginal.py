@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from . import smooth_search
+from .normal import ndtr, ndtri
 from .protected import OPEN, Protection, tailed
 from .smooth import Sample
 

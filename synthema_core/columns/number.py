@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import ndtr
 
 from . import caps
 from .caps import Cap
 from .marginal import Marginal, normal_cells
+from .normal import ndtr
 from .protected import OPEN, Protection
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
+from .normal import ndtr, ndtri
 from .pieces import DUST, Pieces, holds
 
 if TYPE_CHECKING:

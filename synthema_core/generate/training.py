@@ -18,13 +18,12 @@ if TYPE_CHECKING:
     from .checkpoint import Checkpoint
 
 
-MARGIN = 3.0  # standard errors on held-out rows: less is not worth knowing the patients better
 PATIENCE = 12  # looks of 25 steps
 
 
-def settings_for(n: int) -> flows.Settings:
+def settings_for(n: int, *, margin: float) -> flows.Settings:
     """What training on n rows compiles for."""
-    return flows.Settings(batch=int(np.clip(n // 8, 64, 256)), patience=PATIENCE, margin=MARGIN)
+    return flows.Settings(batch=int(np.clip(n // 8, 64, 256)), patience=PATIENCE, margin=margin)
 
 
 def pace_for(n: int, *, steps: int, dropout: float | None) -> flows.Pace:

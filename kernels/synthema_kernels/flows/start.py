@@ -34,6 +34,7 @@ BLOCK = 4096  # rows whose inputs are held at once
 TURNS = 4  # of penalties from slopes
 WEAK = 0.2  # of the variance that one slope of chance explains, at which a penalty is halved
 STRICT = 8.0  # times the penalty, for a slope of nothing …
+LEAST_SPREAD = 1e-9  # variance of a target, below which it is a constant
 LEAST_PENALTY = 0.002  # … and for one that explains nearly all
 
 
@@ -199,6 +200,8 @@ def _sparse(
     gram = moments.about_means(earlier, earlier)
     along = moments.about_means(earlier, np.array([target]))[:, 0]
     own = float(moments.products[target, target] - moments.total[target] ** 2 / moments.n)
+    if own <= LEAST_SPREAD * moments.n:  # nothing to explain
+        return np.zeros(earlier.size), 0.0, 0.0
     size = np.diagonal(gram)
     chance = WEAK * own / moments.n
     each = np.full(earlier.size, penalty)
