@@ -1,5 +1,8 @@
 """The distribution of one numeric column, at the resolution it was recorded with.
 
+With nothing kept back, which is how distances and audits read a table; generators protect their
+patients, see `protected`.
+
 A value seen twice or more is an atom: its mass stays on it, so heaping (blast counts at multiples
 of five) comes back exactly. A value seen once stands for its neighborhood: its mass is spread up to
 the midpoints of its neighbors and read at its own number of decimals, so that a draw is rarely a
@@ -17,6 +20,7 @@ import numpy as np
 
 from . import smooth_search
 from .normal import ndtr, ndtri
+from .pieces import DUST
 from .protected import OPEN, Protection, tailed
 from .smooth import Sample
 
@@ -29,7 +33,6 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 MAX_DECIMALS = 12
-DUST = 1e-6  # of a unit of the last decimal: what arithmetic may add to a number read at it
 # offsets at which an exponential tail has 2, 10, 25, 50 and 100 % of its mass left
 TAIL = np.log([50.0, 10.0, 4.0, 2.0, 1.0])
 FAR = 1e4  # stands for infinity at the edges of the normal scale; as `flows.FAR`

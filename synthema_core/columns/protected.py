@@ -1,9 +1,9 @@
 """The distribution of a numeric column that no longer tells a patient's own number.
 
-As `marginal`, with a least count k. A value is an atom only where k patients or more hold it; the
-others are pooled, 2 k or more of neighboring values to a piece of uniform density, so that neither
-a draw nor the model file gives any of them away. The outermost piece on either side is replaced by
-a generalized Pareto tail fitted to the outermost twentieth: no extreme is kept.
+The column is described as in `smooth`, from a least count k: 2 k patients or more lie between two
+knots of its curve, and a value has a mass of its own only where k patients or more hold it. What
+lies beyond the outermost knots is replaced by a generalized Pareto tail fitted to the outermost
+twentieth: no extreme is kept.
 
 Source of the tail: Hosking and Wallis (1987), Technometrics 29, 339-349 (probability-weighted
 moments).
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import SynthemaError
-from .pieces import DUST, Pieces, holds
+from .pieces import Pieces, holds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,14 +38,14 @@ class Protection:
     """What a generator keeps back of its training table; recorded in the model file.
 
     Attributes:
-        min_count: Least number of patients behind a level, a repeated number or a piece of a
-            distribution; 1 keeps nothing back. Rarer levels are pooled, the rarest first, until the
-            pool holds so many: the flow learns one level, and a draw from it is written as one of
-            the pooled levels in proportion to how often they occur, so that none disappears. Rarer
-            repeated numbers are spread over their neighborhood.
-        tails: "fitted" replaces the outermost numbers on either side, twice `min_count` of them or
-            those beyond the outermost repeated one, by a fitted tail; "kept" leaves the extremes
-            in.
+        min_count: Least number of patients behind a level or a number with a mass of its own, and
+            half of those between two knots of a distribution; 1 keeps nothing back. Rarer levels
+            are pooled, the rarest first, until the pool holds so many: the flow learns one level,
+            and a draw from it is written as one of the pooled levels in proportion to how often
+            they occur, so that none disappears. Numbers follow a smooth curve and the habits of
+            those who recorded them.
+        tails: "fitted" replaces the outermost numbers on either side, 1.4 % of them and twice
+            `min_count` or more, by a fitted tail; "kept" leaves the extremes in.
     """
 
     min_count: int = 5
@@ -71,16 +71,19 @@ def tailed(pieces: Pieces, sample: Sample, curve: Curve) -> Pieces:
     """The same pieces, with fitted tails beyond the outermost knots of the curve.
 
     A side whose extreme the least count of patients share keeps it: it is a limit of the scale. A
-    value that so many share beyond a knot stays an atom within the tail.
+    value that so many share beyond a knot stays an atom within the tail. Without knots, as where
+    patients are too few for any, both tails begin at the median.
     """
-    if curve.x.size < 4:  # a tail on either side leaves nothing between
-        return pieces
     values = np.repeat(sample.point, sample.count)
+    knots = curve.x[1:-1]
+    if not knots.size:
+        knots = sample.between(np.median(values, keepdims=True))
     for upper in (False, True):
         if sample.count[-upper] >= sample.least:
             continue
-        start = curve.x[-2 if upper else 1]
-        beyond = pieces.left >= start - DUST if upper else pieces.right <= start + DUST
+        start = knots[-1 if upper else 0]
+        center = (pieces.left + pieces.right) / 2
+        beyond = center > start if upper else center <= start
         shared = (pieces.left == pieces.right) & (pieces.mass * sample.n >= sample.least)
         replaced = beyond & ~shared
         recorded = sample.point > start if upper else sample.point < start

@@ -5,8 +5,8 @@ reproduces how many had 8.2 and how many 8.3 tells who was in it (Homer et al. 2
 e1000167). A numeric column is therefore described by few numbers, and by more only where the data
 ask for them:
 
-- a distribution function through a few knots, monotone and smooth between them (Fritsch and Carlson
-  1980, SIAM J. Numer. Anal. 17, 238-246);
+- a distribution function through a few knots, monotone and smooth between them on the normal scale
+  (Fritsch and Carlson 1980, SIAM J. Numer. Anal. 17, 238-246);
 - heaps: how much more often than its neighbors a multiple of 5, of 10, … is recorded, in up to four
   regions of the scale;
 - with how many decimals the other values are recorded there;
@@ -130,13 +130,13 @@ class Curve:
         keep[1:-1] &= x[1:-1] < high - sample.half
         from scipy.interpolate import PchipInterpolator  # not before it is needed: half a second
 
-        return cls(x[keep], f[keep], PchipInterpolator(x[keep], f[keep]))
+        ends = outer / 4  # for 0 and 1, which lie nowhere on the normal scale
+        scale = ndtri(np.clip(f[keep], ends, 1.0 - ends))
+        return cls(x[keep], f[keep], PchipInterpolator(x[keep], scale))
 
     def __call__(self, v: Floats) -> Floats:
-        """The distribution function at (m,) points."""
-        v = np.clip(v, self.x[0], self.x[-1])
-        smooth: Floats = self.through(v)
-        return smooth
+        """The distribution function at (m,) points, but for what lies beyond its ends."""
+        return ndtr(self.through(np.clip(v, self.x[0], self.x[-1])))
 
     def part(self, v: Floats) -> Ints:
         """Between which two knots each point lies."""

@@ -105,9 +105,9 @@ class FlowGenerator(Streaming):
             search: Folds on which other rates, dropouts and shares of the linear part are compared
                 with those set, before the ensemble is trained with the best of them by held-out
                 log-likelihood; each fold takes as long as seven members. 0 compares none.
-            protection: What is kept back of the training table: rare levels are pooled, rare
-                repeated numbers spread, extremes replaced by fitted tails. `Protection(min_count=1,
-                tails="kept")` keeps nothing back.
+            protection: What is kept back of the training table: rare levels are pooled, counts of
+                single numbers smoothed, extremes replaced by fitted tails.
+                `Protection(min_count=1, tails="kept")` keeps nothing back.
             progress: Show a progress bar; None shows it on a terminal only.
         """
         self.seed = seed

@@ -15,8 +15,8 @@ def kept_back(encoder: Encoder) -> dict[str, dict[str, Any]]:
 
     Returns:
         For a column with levels: how many were pooled, and how many patients held one of them. For
-        a number: that its repeated values and its tails are protected, and how many repeated values
-        were left.
+        a number: how many single values have a mass of their own (spikes, and multiples on which
+        values are heaped), how many smooth pieces lie between, and what became of the tails.
     """
     out: dict[str, dict[str, Any]] = {}
     for name, codec in encoder.codecs.items():

@@ -11,6 +11,7 @@ import jax
 from synthema_core.errors import SynthemaError
 from synthema_core.generate import FlowGenerator
 from synthema_core.generate.flow import _held_out
+from synthema_core.generate.training import pace_for
 from synthema_core.schema import Column, Schema
 
 SMALL = {"members": 2, "steps": 300, "hidden": 8, "progress": False}
@@ -72,3 +73,13 @@ def test_a_fold_holds_out_enough_rows_and_not_too_many(n, held):
     chosen = _held_out(n, np.random.default_rng(0))
     assert len(set(chosen.tolist())) == held
     assert 0 <= chosen.min() < chosen.max() < n
+
+
+def test_few_rows_are_trained_slowly_and_a_choice_is_kept():
+    few, many = (pace_for(n, steps=100, dropout=None) for n in (200, 20_000))
+    assert few.rate < many.rate
+    assert few.linear < many.linear
+    assert few.dropout > many.dropout
+    assert pace_for(200, steps=100, dropout=0.1).dropout == 0.1
+    with pytest.raises(SynthemaError, match="parameter 'margin': expected a number from 0, got -1"):
+        FlowGenerator(seed=0, margin=-1.0).fit(pl.DataFrame({"a": [1]}), SCHEMA)

@@ -164,9 +164,7 @@ def _held_losses(
 
 
 def _surpasses(held: Array, best: Array, margin: float) -> Array:
-    """Whether losses are lower than those kept by more than chance; always without any."""
-    if best.size < 2:
-        return jnp.asarray(True)  # noqa: FBT003
+    """Whether losses are lower than those kept by more than chance."""
     gain = best - held
     return gain.mean() > margin * gain.std() / jnp.sqrt(best.size)
 
@@ -220,6 +218,7 @@ def _stretch(
             state, values = lax.scan(step, state, None, length=settings.every)
             held = _held_losses(state.weights, own, structure, rows, layout)
             better = state.active & _surpasses(held, state.best_rows, settings.margin)
+            better |= state.active & (own.fold.held_out.size == 0)  # none: the last step is kept
             return state._replace(
                 best=jnp.where(better, state.weights, state.best),
                 best_rows=jnp.where(better, held, state.best_rows),

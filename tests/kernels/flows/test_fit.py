@@ -61,14 +61,14 @@ def folds(k=1):
     return flows.Fold.of(weights, np.tile(np.arange(300, 400), (k, 1)))
 
 
-def fitted(seed=0, k=1, on_steps=None, fold=None, pace=PACE, **kwargs):
+def fitted(seed=0, k=1, on_steps=None, fold=None, pace=PACE, settings=SETTINGS, **kwargs):
     return flows.fit(
         start(k),
         STRUCTURE,
         rows(400, 0),
         fold or folds(k),
         LAYOUT,
-        SETTINGS,
+        settings,
         pace,
         keys=jax.random.split(jax.random.key(seed), 4)[:k],
         on_steps=on_steps,
@@ -191,3 +191,13 @@ def test_without_gain_training_stops_and_the_start_is_kept():
     assert found.best_step == (0,)
     assert len(found.train[0]) * SETTINGS.every < 100
     same(found.members, flows.stack([begin]))
+
+
+def test_a_gain_within_chance_is_not_worth_a_later_step():
+    steps = {}
+    for margin in (0.0, 4.0, 1e6):
+        found = fitted(settings=replace(SETTINGS, margin=margin, patience=12))
+        steps[margin] = found.best_step[0]
+    assert steps[1e6] == 0
+    assert 0 < steps[4.0] < steps[0.0]
+    assert steps[0.0] == 5 * int(np.argmin(found.validation[0][: len(found.validation[0])]))
