@@ -2,10 +2,11 @@
 
 Half of each table is for training, the other half is scored. One likelihood for all: the
 probability of the very cells that were recorded, in nats per patient above independent columns with
-the same marginals. FlowGenerator sums exact masses. The rivals are densities: each value becomes an
-interval of its column's distribution (a level its share, a number its cell, an absent number the
-whole), a point is drawn in each interval at random, and a row's mass is the mean over 32 draws of
-density over independent density, which gives them the benefit of the doubt.
+the same marginals. FlowGenerator, trained for likelihood (`margin=0`), sums exact masses. The
+rivals are densities: each value becomes an interval of its column's distribution (a level its
+share, a number its cell, an absent number the whole), a point is drawn in each interval at random,
+and a row's mass is the mean over 32 draws of density over independent density, which gives them the
+benefit of the doubt.
 
 Rivals: a Gaussian copula, and coupling and masked autoregressive spline flows of this package (64
 hidden units, 4 layers), each trained on 6 draws per patient until a seventh of the patients gains
