@@ -25,9 +25,9 @@ from jax import lax
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from . import _exact, _lift
+from . import _exact, _lift, _tiles
 from ._exact import Array, Columns, Measure
-from ._lift import Form, Scale
+from ._lift import Form, Lifted, Scale
 from ._lists import NOWHERE, Best, merge, smallest
 
 Result = TypeVar("Result")
@@ -46,6 +46,8 @@ class Plan(NamedTuple):
         tile: Rows of the pool that meet a block of queries at once.
         group: Rows of the pool that share a bound; divides the tile.
         squares: Distances add squares.
+        programs: How those of a card lie; None leaves the bounds to XLA.
+        interpret: Run them without a card.
     """
 
     mesh: Mesh
@@ -53,18 +55,13 @@ class Plan(NamedTuple):
     tile: int
     group: int
     squares: bool
+    programs: _tiles.Shape | None
+    interpret: bool
 
     @property
     def along(self) -> str | None:
         """The axis that the pool is split along."""
         return AXIS if self.split else None
-
-
-class Lifted(NamedTuple):
-    """The pool as bounds need it: words (tiles, width, tile) and offsets (tiles, tile)."""
-
-    words: Array
-    offset: Array
 
 
 class Found(NamedTuple):
@@ -88,15 +85,21 @@ def columns(numeric: Array, codes: Array, *, plan: Plan) -> Columns:
 
 @partial(jax.jit, static_argnames=("form", "plan"))
 def lifted(pool: Columns, m: Array, scale: Scale, *, form: Form, plan: Plan) -> Lifted:
-    """The pool in float32; padding is infinitely far."""
+    """The pool in float32, row by row of all groups of a tile; padding is infinitely far."""
 
     def local(pool: Columns, m: Array, scale: Scale) -> Lifted:
         flat = Columns(*(x.reshape(len(x), _row_count(pool)) for x in pool))
-        words, offset = _lift.lift(flat, scale, form, is_pool=True)
-        row = _part(plan) * offset.size + jnp.arange(offset.size)
-        offset = jnp.where(row < m, offset, jnp.inf)
-        tiled = words.reshape(len(words), offset.size // plan.tile, plan.tile).swapaxes(0, 1)
-        return Lifted(tiled, offset.reshape(-1, plan.tile))
+        rows = _lift.lift(flat, scale, form, is_pool=True)
+        row = _part(plan) * rows.offset.size + jnp.arange(rows.offset.size)
+        rows = rows._replace(offset=jnp.where(row < m, rows.offset, jnp.inf))
+        per_tile = plan.tile // plan.group
+
+        def turn(x: jax.Array) -> jax.Array:
+            deep = x.shape[:-1]
+            tiled = x.reshape(*deep, x.shape[-1] // plan.tile, per_tile, plan.group)
+            return jnp.moveaxis(tiled.swapaxes(-1, -2), -3, 0)
+
+        return Lifted(*(turn(x) for x in rows))
 
     specs = P(None, plan.along), P(), P()
     return _mapped(local, plan, specs, P(plan.along))(pool, m, scale)
@@ -129,13 +132,13 @@ def by_bounds(
         scale: Scale,
     ) -> tuple[Best, Array]:
         queries = Columns(*(x.T for x in queries))
-        words, offset = _lift.lift(queries, scale, form, is_pool=False)
+        lifted = _lift.lift(queries, scale, form, is_pool=False)
 
         def visit(
             pool: tuple[Columns, Lifted], first: Array, best: Best, unseen: Array
         ) -> tuple[Best, Array]:
-            rows, lifted = pool
-            group, left = _closest_groups(words, offset, lifted, scale, form, plan, k + more)
+            rows, bounds = pool
+            group, left = _closest_groups(lifted, bounds, scale, form, plan, k + more)
             found = _measured(queries, own, rows, group, first, m, measure, plan, k)
             sure = scale.exact | (found.distance[-1] == 0)
             return merge(best, found), jnp.minimum(unseen, jnp.where(sure, jnp.inf, left))
@@ -212,16 +215,19 @@ def _row_count(pool: Any) -> int:
 
 
 def _closest_groups(
-    words: Array, offset: Array, pool: Lifted, scale: Scale, form: Form, plan: Plan, count: int
+    queries: Lifted, pool: Lifted, scale: Scale, form: Form, plan: Plan, count: int
 ) -> tuple[Array, Array]:
     """Groups (count, queries) with the lowest bounds, and the lowest bound of all others."""
-    n, per_tile = len(offset), plan.tile // plan.group
+    n, per_tile = len(queries.offset), plan.tile // plan.group
+    if plan.programs:
+        lie = {"shape": plan.programs, "interpret": plan.interpret}
+        bounds = _tiles.group_bounds(queries, pool, scale, form, **lie)
+    else:
 
-    def visit(_: None, tile: Lifted) -> tuple[None, Array]:
-        raw = _lift.group_bounds(words, *tile, scale, form, plan.group)
-        return None, jnp.maximum(scale.shrink * raw + offset, 0.0)
+        def visit(_: None, tile: Lifted) -> tuple[None, Array]:
+            return None, _lift.group_bounds(queries, tile, scale, form)
 
-    _, bounds = lax.scan(visit, None, pool)  # (tiles, groups of a tile, queries)
+        _, bounds = lax.scan(visit, None, pool)  # (tiles, groups of a tile, queries)
     tiles = jnp.arange(len(bounds))[:, jnp.newaxis]
     wanted = min(count + 1, bounds.shape[0] * per_tile)
     # The closest groups lie in as many closest tiles: two short lists in place of a long one.

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import reference
 from ..contract import Metric, Neighbors, check_metric, checked_k, checked_weights
 from ..rows import Rows
-from . import _search
+from . import _search, _tiles
 from ._exact import Columns, Measure
 from ._lift import FEWEST_FOR_PRODUCT, Form, Scale
 from ._search import AXIS, Plan
@@ -29,6 +29,8 @@ from ._search import AXIS, Plan
 # card it is large enough to hide the start of a kernel (reckoned, not measured).
 # A platform that is not here has no float64 that is known to round as IEEE 754 does.
 SHAPES = {"cpu": (1024, 256), "gpu": (4096, 8192)}
+PROGRAMS = {"gpu": _tiles.Shape(64, 128, 8, 3)}  # other platforms leave the bounds to XLA
+MOST_LEVELS = 512  # of all codes: more words cost more than comparing codes does
 GROUP = 32  # rows that share a bound: fewer are more bounds to sort, more are more rows to measure
 GROUPS = (6, 56)  # beside k, and at least 1, to look into: at first, and if that settled nothing
 MOST_LISTED = 32  # k; lists get longer than measuring all pairs takes
@@ -133,18 +135,24 @@ class _Search:
         mesh: Mesh,
     ) -> None:
         n, m, p = len(queries), len(pool), queries.numeric.shape[1]
-        most_rows, most_queries = SHAPES[mesh.devices[0].platform]
-        tile = min(most_rows, _power_of_two(m))
+        platform = mesh.devices[0].platform
+        most_rows, most_queries = SHAPES[platform]
+        programs = PROGRAMS.get(platform)
+        tile = most_rows if programs else min(most_rows, _power_of_two(m))
         self.holed = _with_missing(queries.numeric) | _with_missing(pool.numeric)
+        self.levels = _levels(pool.codes, weight[p:])
         words = p * (3 if squares and self.holed.any() else 1) + queries.codes.shape[1]
         size = 8 * p + 4 * queries.codes.shape[1] + 4 * words
         split = mesh.size > 1 and m * size > _memory(mesh)
-        self.plan = Plan(mesh, split, tile, min(GROUP, tile), squares)
+        self.plan = Plan(
+            mesh, split, tile, min(GROUP, tile), squares, programs, platform == "cpu"
+        )
         tiles = _multiple(-(-m // tile), mesh.size if split else 1)
         resident = tiles * tile // (mesh.size if split else 1)
         affordable = BOUNDS * self.plan.group // (4 * resident)
         most = min(most_queries, 1 << max(affordable.bit_length() - 1, 0))
-        self.block = mesh.size * min(most, _power_of_two(-(-n // mesh.size)))
+        fewest = programs.queries if programs else 1
+        self.block = mesh.size * max(min(most, _power_of_two(-(-n // mesh.size))), fewest)
         self.queries, self.unit, self.weight = queries, unit, weight
         self.k, self.m, self.source = k, m, pool
         self.measure = Measure(weight[:p], weight[p:] * unit, np.float64(unit), np.int64(0))
@@ -174,10 +182,12 @@ class _Search:
 
     def _attempts(self) -> Iterator[tuple[Form | None, int]]:
         """Ways to search, the quickest first; the last one settles every query."""
-        p = self.queries.numeric.shape[1]
+        p, squares, holed = self.queries.numeric.shape[1], self.plan.squares, self.holed.any()
+        card = self.plan.programs is not None
+        product = p >= FEWEST_FOR_PRODUCT if squares else card and self.levels is not None
+        first = Form(squares, bool(holed), product, product and card, self.levels or ())
         for more in GROUPS if self.k <= MOST_LISTED else ():
-            product = self.plan.squares and p >= FEWEST_FOR_PRODUCT and more == GROUPS[0]
-            yield Form(product, self.plan.squares, bool(self.holed.any())), more
+            yield first if more == GROUPS[0] else Form(squares, bool(holed)), more
         yield None, 0
 
     def _bounded(self, form: Form, more: int) -> Call:
@@ -260,6 +270,15 @@ def _with_missing(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
     for start in range(0, len(numbers), CHUNK):
         holed |= np.isnan(numbers[start : start + CHUNK]).any(axis=0)
     return holed
+
+
+def _levels(codes: NDArray[np.int32], weights: NDArray[np.float64]) -> tuple[int, ...] | None:
+    """How many codes from -1 on each column has; None if too many, or a weight is no bfloat16."""
+    short = np.frexp(weights)[0] * 256
+    if (short != np.floor(short)).any():
+        return None
+    levels = tuple(int(x) + 2 for x in codes.max(axis=0, initial=-1))
+    return levels if sum(levels) <= MOST_LEVELS else None
 
 
 def _by_definition(

@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 pytest.importorskip("jax")
 
 from synthema_kernels import Rows, device, nearest, reference
+from synthema_kernels.device import _tiles
 from synthema_kernels.device import neighbors as ours
 
 NAN = float("nan")
@@ -28,6 +29,13 @@ def small_steps():
         patch.setattr(ours, "GROUP", 2)
         patch.setattr(ours, "GROUPS", (1, 3))
         yield
+
+
+@pytest.fixture(params=["plain", "programs of a card"])
+def way(request, monkeypatch):
+    """How bounds are found: by XLA, or by a card's programs, here interpreted."""
+    if request.param != "plain":
+        monkeypatch.setattr(ours, "PROGRAMS", {"cpu": _tiles.Shape(2, 4, 4, 2)})
 
 
 @pytest.fixture
@@ -246,25 +254,32 @@ def test_a_bound_never_exceeds_the_distance():
     import jax
 
     from synthema_kernels.device._exact import Columns
-    from synthema_kernels.device._lift import Form, Scale, group_bounds, lift
+    from synthema_kernels.device._lift import Form, Lifted, Scale, group_bounds, lift
 
     rng = np.random.default_rng(9)
     numeric = rng.random((192, 9)) * 10.0 ** rng.integers(-6, 1, 9)
     numeric[:2] *= 1e12
     numeric[3::2] = numeric[2::2] * (1 + 1e-7 * rng.standard_normal((95, 9)))
     weights = rng.random(9) * 3
-    for squares, product, missing in [(0, 0, 0.1), (1, 0, 0.1), (1, 1, 0.1), (1, 1, 0.0)]:
+    codes = rng.integers(-1, 3, (192, 2))
+    for squares, product, missing in [(0, 0, 0.1), (0, 1, 0.1), (0, 1, 0.0), (1, 0, 0.1), (1, 1, 0.1), (1, 1, 0.0)]:
         numeric[rng.random(numeric.shape) < missing] = np.nan
-        table = Rows(numeric=np.nan_to_num(numeric) if missing == 0 else numeric)
-        form = Form(bool(product), bool(squares), missing > 0)
-        scale = Scale.of(table, np.full(9, missing > 0), weights, 1.0, form)
-        with jax.enable_x64(True):
-            columns = Columns(table.numeric.T, table.codes.T)
-            words, offset = lift(columns, scale, form, is_pool=True)
-            queries, own = lift(columns, scale, form, is_pool=False)
-            raw = group_bounds(queries, words, offset, scale, form, 1)
-            bound = np.maximum(np.asarray(scale.shrink * raw + own, np.float64), 0)
+        q = 0 if squares else 2
+        numbers = np.nan_to_num(numeric) if missing == 0 else numeric
+        table = Rows(numeric=numbers, codes=codes[:, :q])
+        w = np.append(weights, [0.5, 2.0])[: 9 + q]
         metric = "sqeuclidean" if squares else "gower"
-        distance = reference.distances(table, table, metric=metric, weights=weights)
-        assert (bound.T <= distance * scale.step).all()
-        assert (bound.T > 0.9 * distance * scale.step).mean() > 0.5  # and says something
+        distance = reference.distances(table, table, metric=metric, weights=w)
+        for halves in {False, bool(product)}:
+            levels = (4,) * q if product else ()
+            form = Form(bool(squares), missing > 0, bool(product), halves, levels)
+            scale = Scale.of(table, np.full(9, missing > 0), w, 1.0, form)
+            with jax.enable_x64(True):
+                columns = Columns(table.numeric.T, table.codes.T)
+                pool = lift(columns, scale, form, is_pool=True)
+                queries = lift(columns, scale, form, is_pool=False)
+                tile = Lifted(*(x[..., np.newaxis, :] for x in pool))
+                bound = np.asarray(group_bounds(queries, tile, scale, form), np.float64)
+            assert (bound.T <= distance * scale.step).all()
+            assert (bound.T > 0.9 * distance * scale.step).mean() > 0.5  # and says something
+            assert form.words(9) == len(pool.words) or halves
