@@ -2,7 +2,7 @@
 
 A row is lifted to words, gaps and an offset, and
 
-    bound = max(0, shrink * (offset of the row + words . words + sum over gaps) + offset of the query)
+    bound = max(0, shrink * (offset of row + words . words + sum over gaps) + offset of query)
 
 does not exceed the distance, times a power of two (`Scale.step`): every rounding is paid for, in
 the offsets and in `shrink`. So a copy has bound exactly 0.
@@ -21,7 +21,7 @@ and h = 1. It is quick, and blind where a distance is a millionth of the rows' o
 
 A product beside gaps leaves |a - b| alone to the gaps, a = 0 where a number is missing, and takes
 
-    sum of (1 - h) (h' (w - |b|)) + (h (w - |a|)) (1 - h')  +  sum of v  -  sum of v where codes match
+    sum of (1 - h) (h' (w - |b|)) + (h (w - |a|)) (1 - h') + sum of v - sum of v where codes match
 
 from words: two per column of numbers, if any is missing, and one per level of each code.
 
@@ -256,7 +256,7 @@ class _Part(NamedTuple):
 
 
 def _swapped(mark: jax.Array, rest: jax.Array, *, is_pool: bool) -> list[_Part]:
-    """mark . rest' + rest . mark'."""
+    """Words whose product is mark . rest' + rest . mark'."""
     parts = [
         _Part(mark.astype(jnp.float32), short=True),
         _Part(rest, meets_short=True),
@@ -270,7 +270,8 @@ def _levels(codes: Array, scale: Scale, form: Form, *, is_pool: bool) -> list[_P
     for column, levels in enumerate(form.levels):
         match = jnp.arange(levels)[:, jnp.newaxis] == codes[column] + 1
         of_match = -scale.matches[column] if is_pool else 1.0
-        parts.append(_Part(jnp.where(match, of_match, 0.0).astype(jnp.float32), True, True))
+        words = jnp.where(match, of_match, 0.0).astype(jnp.float32)
+        parts.append(_Part(words, short=True, meets_short=True))
     return parts
 
 

@@ -220,8 +220,9 @@ def _closest_groups(
     """Groups (count, queries) with the lowest bounds, and the lowest bound of all others."""
     n, per_tile = len(queries.offset), plan.tile // plan.group
     if plan.programs:
-        lie = {"shape": plan.programs, "interpret": plan.interpret}
-        bounds = _tiles.group_bounds(queries, pool, scale, form, **lie)
+        bounds = _tiles.group_bounds(
+            queries, pool, scale, form, shape=plan.programs, interpret=plan.interpret
+        )
     else:
 
         def visit(_: None, tile: Lifted) -> tuple[None, Array]:

@@ -21,7 +21,7 @@ from jax.experimental.pallas import triton
 from ._exact import Array
 from ._lift import DEPTH, Form, Lifted, Scale
 
-HELD = 6 * DEPTH  # words of a query that are kept at hand; of more, each step reads its part
+HELD = 6 * DEPTH  # words of a query that are kept at hand: a card's shared memory is small
 UNROLLED = 8  # columns of gaps between two turns of a loop
 
 
@@ -60,18 +60,23 @@ def group_bounds(
     tall, wide = min(shape.groups, per_tile), min(shape.queries, n)
     numbers = len(scale.factor) if columns else 0
     kernel = partial(_kernel, form=form, width=width, numbers=numbers, columns=columns)
-    rows = lambda deep: pl.BlockSpec((1, deep, size, tall), lambda i, j, t: (t, 0, 0, j))  # noqa: E731
-    block = lambda deep: pl.BlockSpec((deep, wide), lambda i, j, t: (0, i))  # noqa: E731
+
+    def rows(deep: int) -> pl.BlockSpec:
+        return pl.BlockSpec((1, max(deep, 1), size, tall), lambda i, j, t: (t, 0, 0, j))
+
+    def block(deep: int) -> pl.BlockSpec:
+        return pl.BlockSpec((max(deep, 1), wide), lambda i, j, t: (0, i))
+
     whole = pl.BlockSpec((max(columns, 1),), lambda i, j, t: (0,))
     call = pl.pallas_call(
         kernel,
         grid=(n // wide, per_tile // tall, tiles),  # the first is quickest: a tile stays in cache
         in_specs=[
-            block(max(width, 1)),
-            block(max(columns, 1)),
+            block(width),
+            block(columns),
             pl.BlockSpec((wide,), lambda i, j, t: (i,)),
-            rows(max(width, 1)),
-            rows(max(columns, 1)),
+            rows(width),
+            rows(columns),
             pl.BlockSpec((1, size, tall), lambda i, j, t: (t, 0, j)),
             whole,
             whole,
@@ -121,8 +126,16 @@ def _kernel(
     numbers: int,
     columns: int,
 ) -> None:
-    steps = range(0, width, DEPTH)
-    held = [words[at : at + DEPTH, :] for at in steps] if width <= HELD else None
+    steps = range(0, width, DEPTH) if width <= HELD else ()
+    held = [words[at : at + DEPTH, :] for at in steps]
+
+    def add_product(total: jax.Array, pool: jax.Array, queries: jax.Array) -> jax.Array:
+        both = (((0,), (0,)), ((), ()))
+        return total + lax.dot_general(pool, queries, both, preferred_element_type=jnp.float32)
+
+    def add_step(j: jax.Array, step: jax.Array, total: jax.Array) -> jax.Array:
+        part = pl.ds(step * DEPTH, DEPTH)
+        return add_product(total, pool_words[0, part, j, :], words[part, :])
 
     def add_gap(total: jax.Array, j: Array, c: Any, *, differs: bool) -> jax.Array:
         a, b = gaps[c, :][jnp.newaxis, :], pool_gaps[0, c, j, :][:, jnp.newaxis]
@@ -151,13 +164,11 @@ def _kernel(
 
     def visit(j: jax.Array, best: jax.Array) -> jax.Array:
         total = jnp.zeros_like(best)
-        for step, at in enumerate(steps):
-            total += lax.dot_general(
-                pool_words[0, at : at + DEPTH, j, :],
-                words[at : at + DEPTH, :] if held is None else held[step],
-                (((0,), (0,)), ((), ())),
-                preferred_element_type=jnp.float32,
-            )
+        for at, part in zip(steps, held, strict=True):
+            total = add_product(total, pool_words[0, at : at + DEPTH, j, :], part)
+        if width > HELD:
+            last = jnp.int32(width // DEPTH)
+            total = lax.fori_loop(jnp.int32(0), last, partial(add_step, j), total)
         total = add_gaps(total, j, 0, numbers, differs=False)
         total = add_gaps(total, j, numbers, columns, differs=True)
         return jnp.minimum(best, total + pool_offset[0, j, :][:, jnp.newaxis])

@@ -29,7 +29,7 @@ from ._search import AXIS, Plan
 # card it is large enough to hide the start of a kernel (reckoned, not measured).
 # A platform that is not here has no float64 that is known to round as IEEE 754 does.
 SHAPES = {"cpu": (1024, 256), "gpu": (4096, 8192)}
-PROGRAMS = {"gpu": _tiles.Shape(64, 128, 8, 3)}  # other platforms leave the bounds to XLA
+PROGRAMS = {"gpu": _tiles.Shape(128, 128, 8, 3)}  # other platforms leave the bounds to XLA
 MOST_LEVELS = 512  # of all codes: more words cost more than comparing codes does
 GROUP = 32  # rows that share a bound: fewer are more bounds to sort, more are more rows to measure
 GROUPS = (6, 56)  # beside k, and at least 1, to look into: at first, and if that settled nothing
@@ -144,9 +144,7 @@ class _Search:
         words = p * (3 if squares and self.holed.any() else 1) + queries.codes.shape[1]
         size = 8 * p + 4 * queries.codes.shape[1] + 4 * words
         split = mesh.size > 1 and m * size > _memory(mesh)
-        self.plan = Plan(
-            mesh, split, tile, min(GROUP, tile), squares, programs, platform == "cpu"
-        )
+        self.plan = Plan(mesh, split, tile, min(GROUP, tile), squares, programs, platform == "cpu")
         tiles = _multiple(-(-m // tile), mesh.size if split else 1)
         resident = tiles * tile // (mesh.size if split else 1)
         affordable = BOUNDS * self.plan.group // (4 * resident)

@@ -12,7 +12,7 @@ FOUR_DEVICES = """
 import jax, numpy as np
 from jax.sharding import AxisType
 from synthema_kernels import Rows, device, reference
-from synthema_kernels.device import neighbors
+from synthema_kernels.device import _tiles, neighbors
 assert jax.device_count() == 4
 neighbors.SHAPES = {"cpu": (32, 32)}
 neighbors.GROUP, neighbors.GROUPS = 4, (1, 3)
@@ -40,6 +40,12 @@ for limit in (np.inf, 0):
                 got = device.nearest(rows(n, metric), pool, 2, mesh=mesh, **options)
                 assert got.index.tobytes() == want.index.tobytes(), (limit, metric, n)
                 assert got.distance.tobytes() == want.distance.tobytes(), (limit, metric, n)
+    neighbors.PROGRAMS = {"cpu": _tiles.Shape(8, 8, 4, 2)}  # a card's, interpreted
+    pool = rows(290, "gower")
+    got, want = (f(pool, pool, 2) for f in (
+        lambda *a: device.nearest(*a, mesh=meshes[0]), reference.nearest))
+    assert got.index.tobytes() == want.index.tobytes(), limit
+    neighbors.PROGRAMS = {}
     with jax.set_mesh(meshes[1]):  # the caller's own is none of ours
         few = rows(7, "gower")
         assert (device.nearest(few, few, 2).distance[:, 0] == 0).all()

@@ -11,8 +11,9 @@ from hypothesis.extra.numpy import arrays
 pytest.importorskip("jax")
 
 from synthema_kernels import Rows, device, nearest, reference
-from synthema_kernels.device import _tiles
+from synthema_kernels.device import _lift, _tiles
 from synthema_kernels.device import neighbors as ours
+from synthema_kernels.device._exact import Columns
 
 NAN = float("nan")
 # Exact in binary: equality needs no tolerance. 3.5 and -2 lie outside the usual scale.
@@ -35,7 +36,7 @@ def small_steps():
 def way(request, monkeypatch):
     """How bounds are found: by XLA, or by a card's programs, here interpreted."""
     if request.param != "plain":
-        monkeypatch.setattr(ours, "PROGRAMS", {"cpu": _tiles.Shape(2, 4, 4, 2)})
+        monkeypatch.setattr(ours, "PROGRAMS", {"cpu": _tiles.Shape(16, 64, 4, 2)})
 
 
 @pytest.fixture
@@ -107,17 +108,18 @@ def random_pair(n, m, p, q, *, seed, scale=1.0, missing=0.1):
     ("metric", "p", "q", "k"),
     [("gower", 5, 4, 2), ("gower", 11, 0, 40), ("sqeuclidean", 11, 0, 5)],
 )
-def test_every_bit_of_a_float64_sum(metric, p, q, k):
+def test_every_bit_of_a_float64_sum(way, metric, p, q, k):
     """Several tiles and blocks, more columns than a pass takes, with weights: one order of sums."""
     queries, pool = random_pair(300, 1100, p, q, seed=p)
     weights = np.random.default_rng(k).random(p + q)
-    for options in ({}, {"weights": weights}):
+    short = np.where(np.arange(p + q) < p, weights, 0.75)
+    for options in ({}, {"weights": weights}, {"weights": short}):
         got = device.nearest(queries, pool, k, metric=metric, **options)
         assert_same(got, nearest(queries, pool, k, metric=metric, **options))
         assert_same(got, reference.nearest(queries, pool, k, metric=metric, **options))
 
 
-def test_a_product_of_what_lies_far_from_zero_is_blind_and_harmless(attempts):
+def test_a_product_of_what_lies_far_from_zero_is_blind_and_harmless(way, attempts):
     """Differences of a millionth: bounds settle few queries, and no answer changes."""
     rng = np.random.default_rng(5)
     numeric = 1000.0 + rng.random((400, 8)) * 1e-3
@@ -125,6 +127,56 @@ def test_a_product_of_what_lies_far_from_zero_is_blind_and_harmless(attempts):
     rows = Rows(numeric=numeric)
     assert_defined(rows, rows, 2, metric="sqeuclidean", exclude_self=True)
     assert len(attempts) > 1
+
+
+def test_the_programs_of_a_card_add_up_what_xla_does():
+    """Many words and columns, which take loops, and few, which do not; levels beyond the pool's."""
+    import jax
+
+    rng = np.random.default_rng(2)
+    for squares, p, q in [
+        (True, 40, 0),
+        (True, 8, 0),
+        (False, 20, 30),
+        (False, 9, 2),
+        (False, 0, 3),
+    ]:
+        numeric, codes = rng.random((96, p)), rng.integers(-1, 4, (96, q))
+        numeric[rng.random(numeric.shape) < 0.1] = np.nan
+        table, holed = Rows(numeric=numeric, codes=codes), np.full(p, True)
+        for product in (True, False):
+            form = _lift.Form(squares, True, product, product, (4,) * q if product else ())
+            scale = _lift.Scale.of(table, holed, np.ones(p + q), 1.0, form)
+            with jax.enable_x64(True):
+                columns = Columns(numeric.T, codes.T + (np.arange(96) % 5 == 0))
+                pool = _lift.lift(Columns(numeric.T, codes.T), scale, form, is_pool=True)
+                tiles = _lift.Lifted(*(x.reshape(*x.shape[:-1], 3, 32)[None] for x in pool))
+                queries = _lift.lift(columns, scale, form, is_pool=False)
+                lie = {"shape": _tiles.Shape(16, 32, 4, 2), "interpret": True}
+                got = _tiles.group_bounds(queries, tiles, scale, form, **lie)[0]
+                tile = _lift.Lifted(*(x[0] for x in tiles))
+                want = _lift.group_bounds(queries, tile, scale, form)
+            np.testing.assert_allclose(got, want, atol=1e-4, rtol=1e-4)
+
+
+def test_a_card_compiles_what_is_interpreted_here():
+    """As far as the intermediate language of Triton."""
+    import jax
+
+    with jax.enable_x64(True):
+        form = _lift.Form(False, True, True, True, (4, 4))
+        table = Rows(numeric=np.zeros((4096, 9)), codes=np.zeros((4096, 2), int))
+        scale = _lift.Scale.of(table, np.full(9, True), np.ones(11), 1.0, form)
+
+        def bounds(columns):
+            pool = _lift.lift(columns, scale, form, is_pool=True)
+            tiles = _lift.Lifted(*(x.reshape(*x.shape[:-1], 32, 128)[None] for x in pool))
+            queries = _lift.lift(columns, scale, form, is_pool=False)
+            lie = {"shape": ours.PROGRAMS["gpu"], "interpret": False}
+            return _tiles.group_bounds(queries, tiles, scale, form, **lie)
+
+        traced = jax.jit(bounds).trace(Columns(table.numeric.T, table.codes.T))
+        assert "triton" in traced.lower(lowering_platforms=("cuda",)).as_text()
 
 
 def test_ties_that_no_list_holds_are_measured(attempts):
@@ -135,7 +187,7 @@ def test_ties_that_no_list_holds_are_measured(attempts):
     assert attempts == [9, 9, 9]
 
 
-def test_copies_without_end_and_whole_numbers_are_settled_at_once(attempts):
+def test_copies_without_end_and_whole_numbers_are_settled_at_once(way, attempts):
     rng = np.random.default_rng(6)
     numeric = rng.integers(0, 2, (2000, 2)) * 0.1
     rows = Rows(numeric=numeric)
@@ -253,16 +305,16 @@ def test_a_bound_never_exceeds_the_distance():
     """The promise of `_lift`, on columns of many sizes, with outliers and missing fields."""
     import jax
 
-    from synthema_kernels.device._exact import Columns
-    from synthema_kernels.device._lift import Form, Lifted, Scale, group_bounds, lift
-
+    Form, Lifted, Scale = _lift.Form, _lift.Lifted, _lift.Scale
+    group_bounds, lift = _lift.group_bounds, _lift.lift
     rng = np.random.default_rng(9)
     numeric = rng.random((192, 9)) * 10.0 ** rng.integers(-6, 1, 9)
     numeric[:2] *= 1e12
     numeric[3::2] = numeric[2::2] * (1 + 1e-7 * rng.standard_normal((95, 9)))
     weights = rng.random(9) * 3
     codes = rng.integers(-1, 3, (192, 2))
-    for squares, product, missing in [(0, 0, 0.1), (0, 1, 0.1), (0, 1, 0.0), (1, 0, 0.1), (1, 1, 0.1), (1, 1, 0.0)]:
+    forms = [(0, 0, 0.1), (0, 1, 0.1), (0, 1, 0.0), (1, 0, 0.1), (1, 1, 0.1), (1, 1, 0.0)]
+    for squares, product, missing in forms:
         numeric[rng.random(numeric.shape) < missing] = np.nan
         q = 0 if squares else 2
         numbers = np.nan_to_num(numeric) if missing == 0 else numeric
