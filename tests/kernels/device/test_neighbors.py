@@ -144,19 +144,18 @@ def test_the_programs_of_a_card_add_up_what_xla_does():
         numeric, codes = rng.random((96, p)), rng.integers(-1, 4, (96, q))
         numeric[rng.random(numeric.shape) < 0.1] = np.nan
         table, holed = Rows(numeric=numeric, codes=codes), np.full(p, True)
-        for product in (True, False):
-            form = _lift.Form(squares, True, product, product, (4,) * q if product else ())
-            scale = _lift.Scale.of(table, holed, np.ones(p + q), 1.0, form)
-            with jax.enable_x64(True):
-                columns = Columns(numeric.T, codes.T + (np.arange(96) % 5 == 0))
-                pool = _lift.lift(Columns(numeric.T, codes.T), scale, form, is_pool=True)
-                tiles = _lift.Lifted(*(x.reshape(*x.shape[:-1], 3, 32)[None] for x in pool))
-                queries = _lift.lift(columns, scale, form, is_pool=False)
-                lie = {"shape": _tiles.Shape(16, 32, 4, 2), "interpret": True}
-                got = _tiles.group_bounds(queries, tiles, scale, form, **lie)[0]
-                tile = _lift.Lifted(*(x[0] for x in tiles))
-                want = _lift.group_bounds(queries, tile, scale, form)
-            np.testing.assert_allclose(got, want, atol=1e-4, rtol=1e-4)
+        form = _lift.Form(squares, True, product, product, (4,) * q if product else ())
+        scale = _lift.Scale.of(table, holed, np.ones(p + q), 1.0, form)
+        with jax.enable_x64(True):
+            columns = Columns(numeric.T, codes.T + (np.arange(96) % 5 == 0))
+            pool = _lift.lift(Columns(numeric.T, codes.T), scale, form, is_pool=True)
+            tiles = _lift.Lifted(*(x.reshape(*x.shape[:-1], 3, 32)[None] for x in pool))
+            queries = _lift.lift(columns, scale, form, is_pool=False)
+            lie = {"shape": _tiles.Shape(16, 32, 4, 2), "interpret": True}
+            got = _tiles.group_bounds(queries, tiles, scale, form, **lie)[0]
+            tile = _lift.Lifted(*(x[0] for x in tiles))
+            want = _lift.group_bounds(queries, tile, scale, form)
+        np.testing.assert_allclose(got, want, atol=1e-4, rtol=1e-4)
 
 
 def test_a_card_compiles_what_is_interpreted_here():
