@@ -17,7 +17,9 @@ timed from arrays of the host to answers on the host:
   (`--compared` pairs), scaled to all; `same`: the share of those queries whose k rows and distances
   have its bits.
 
-FAISS on a card and cuVS get the same rows in float32, where they can be imported.
+On a card each is timed twice: with bounds from the programs of `synthema_kernels.device._tiles`,
+and with bounds from XLA alone (`XLA`), which writes the matrix. FAISS on a card and cuVS get the
+same rows in float32, where they can be imported.
 """
 
 import argparse
@@ -107,6 +109,16 @@ def cuvs(queries: np.ndarray, pool: np.ndarray) -> float:
     return quickest(2, search)[1]
 
 
+def without_programs(search: Callable[[], object], runs: int) -> float:
+    """Seconds with bounds from XLA alone."""
+    kept = dict(neighbors.PROGRAMS)
+    neighbors.PROGRAMS.clear()
+    try:
+        return quickest(runs, search)[1]
+    finally:
+        neighbors.PROGRAMS.update(kept)
+
+
 def measure(n: int, make: Callable, metric: str, peak: dict, options: argparse.Namespace) -> None:
     data = make(n, n)
     queries, pool = (
@@ -123,9 +135,11 @@ def measure(n: int, make: Callable, metric: str, peak: dict, options: argparse.N
         return ahead(self, call, waiting, **own)
 
     neighbors._Search._ahead = counting
-    first, seconds, ours = quickest(
-        options.runs, lambda: device.nearest(queries, pool, metric=metric, mesh=mesh)
-    )
+
+    def search() -> object:
+        return device.nearest(queries, pool, metric=metric, mesh=mesh)
+
+    first, seconds, ours = quickest(options.runs, search)
     neighbors._Search._ahead = ahead
     flops, written = 2 * columns * n * n / seconds, 4 * n * n / seconds
     shares = ", ".join(f"{flops / peak[name]:.1%} of {name}" for name in PEAKS)
@@ -133,6 +147,8 @@ def measure(n: int, make: Callable, metric: str, peak: dict, options: argparse.N
     print(f"    {n * n / seconds:.3g} pairs/s, {flops / 1e9:,.0f} GFLOP/s ({shares})")
     print(f"    {written / 1e9:,.0f} GB/s as one matrix ({written / peak['copy']:.1%} of a copy)")
     print(f"    left to each attempt: {left[: len(left) // (options.runs + 1)]}")
+    if mesh.devices.flat[0].platform in neighbors.PROGRAMS:
+        print(f"    XLA: ratio {without_programs(search, options.runs) / seconds:.2f}", flush=True)
     few = min(n, max(100, int(options.compared // n)))
     part = Rows(numeric=queries.numeric[:few], codes=queries.codes[:few])
     _, compiled, theirs = quickest(1, lambda: nearest(part, pool, metric=metric))
