@@ -195,7 +195,8 @@ def attacks_on_model(people: People, made: str) -> dict[str, Any]:
         seed=people.seed,
     )
     assert isinstance(attacks, tuple)
-    return {"attacks": {one.name: plain(one) for one in attacks}, "shadows": SHADOWS["model"]}
+    named = {f"model file: {one.name}": plain(one) for one in attacks}
+    return {"attacks": named, "shadows": SHADOWS["model"]}
 
 
 def plain(found: Membership) -> dict[str, tuple[float | None, ...]]:
