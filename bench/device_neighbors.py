@@ -36,7 +36,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import AxisType
 
-from bench.neighbors import gaussian, mixed
+from bench.cases import gaussian, mixed
 from synthema_kernels import Rows, device, nearest
 from synthema_kernels.device import neighbors
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,8 @@ import numpy as np
 from jax import lax
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jaxtyping import Array, Float, PRNGKeyArray
 
 _Kept = tuple["Array", "Array"]
@@ -68,6 +70,15 @@ def unpermuted(x: Float[Array, "d n"], order: Array) -> Float[Array, "d n"]:
 
 def _one_hot(order: Array, x: Array) -> Array:
     return (order[:, None] == jnp.arange(len(order))).astype(x.dtype)
+
+
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+
+
+def unrounded(function: _Function) -> _Function:
+    """`function` with products in full single precision: a card would round factors to ten bits."""
+    exact: _Function = jax.default_matmul_precision("highest")(function)
+    return exact
 
 
 def generator(key: PRNGKeyArray) -> np.random.Generator:

@@ -20,6 +20,7 @@ import numpy as np
 from jax.scipy.special import log_ndtr
 
 from . import spline
+from .dense import unrounded
 from .rows import NARROW, Layout, MixedRows, bend
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ def log_scale(head: Array) -> Array:
     return jnp.clip(head, -7.0, 3.0)
 
 
+@unrounded
 def log_prob(
     member: Member,
     structure: Structure,

@@ -286,10 +286,7 @@ def fit(
             on_steps(steps)
 
     def run(group: int, part: _Own) -> _Run:
-        def keep(progress: Progress) -> None:
-            if on_progress is not None:
-                on_progress(group, progress)
-
+        keep = None if on_progress is None else partial(on_progress, group)
         before = (since or {}).get(group)
         return _train(part, structure, rows, layout, settings, before, keep, report)
 
@@ -338,7 +335,7 @@ def _train(
     layout: Layout,
     settings: Settings,
     since: Progress | None,
-    keep: Callable[[Progress], None],
+    keep: Callable[[Progress], None] | None,
     report: Callable[[int], None],
 ) -> _Run:
     if since is None:
@@ -356,7 +353,8 @@ def _train(
         train.append(np.asarray(losses))
         validation.append(np.asarray(held))
         looks = looks + STRETCH * active
-        keep(Progress.of(state, train, validation, looks))
+        if keep is not None:  # all weights come to the host for it
+            keep(Progress.of(state, train, validation, looks))
         report(STRETCH * settings.every * int(active.sum()))
         active = np.array(state.active)
     members = jax.vmap(lambda start, best: _flat(start)[1](best))(own.start, state.best)

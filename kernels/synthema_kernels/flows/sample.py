@@ -19,6 +19,7 @@ from jax import lax
 from jax.scipy.special import ndtr, ndtri
 
 from . import spline
+from .dense import unrounded
 from .density import (
     FORBIDDEN,
     HEADS,
@@ -68,6 +69,7 @@ class _State(NamedTuple):
 
 
 @partial(jax.jit, static_argnames=("layout", "n"))
+@unrounded
 def sample(
     member: Member,
     structure: Structure,

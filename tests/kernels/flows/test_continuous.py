@@ -117,6 +117,15 @@ def test_the_same_key_gives_the_same_bits():
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_density_does_not_depend_on_how_many_rows_are_scored_at_a_time(monkeypatch):
+    flow = ContinuousFlow(stirred(Coupling, 3), jnp.zeros(3), jnp.ones(3))
+    rows = np.random.default_rng(0).standard_normal((700, 3))
+    on_processor = flow.log_prob(rows)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    np.testing.assert_allclose(flow.log_prob(rows), on_processor, rtol=1e-5, atol=1e-5)
+    assert flow.sample(jax.random.key(0), 700).shape == (700, 3)
+
+
 def test_bad_rows_are_named():
     with pytest.raises(ValueError, match="finite"):
         fit_continuous(jax.random.key(0), np.array([[1.0], [np.nan]]))

@@ -108,3 +108,12 @@ def test_a_level_never_seen_has_the_probability_set_aside(tiny):
         rows, alone, np.zeros(1, np.int32), hidden=4, ridge=1.0, rng=np.random.default_rng(0)
     )
     assert float(log_prob(start, tiny.structure, rows, alone)[0]) == pytest.approx(-9.0)
+
+
+def test_products_are_not_rounded_on_a_card(tiny):
+    member = tiny.member("mixed", 0)
+    program = str(
+        jax.make_jaxpr(lambda m: flows.log_prob(m, tiny.structure, tiny.rows, tiny.layout))(member)
+    )
+    highest = "(Precision.HIGHEST, Precision.HIGHEST)"
+    assert program.count("dot_general[") == program.count(highest) > 0
