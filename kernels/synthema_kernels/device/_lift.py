@@ -90,6 +90,17 @@ class Form(NamedTuple):
         both, one = (3, 2) if self.halves else (1, 1)
         return p * (both * self.squares + 2 * one * self.holed) + sum(self.levels)
 
+    def width(self, p: int) -> int:
+        """The same, filled up."""
+        words = self.words(p)
+        return -(-words // DEPTH) * DEPTH if self.halves else words
+
+    def gaps(self, p: int, q: int) -> int:
+        """Gaps of a row of p numbers and q codes."""
+        if not self.product:
+            return p + q
+        return 0 if self.squares else p
+
 
 class Lifted(NamedTuple):
     """Rows as bounds need them, along the last axes of each."""
@@ -109,7 +120,7 @@ class Scale(NamedTuple):
         hole: (p,) the gap of a missing number.
         cap: (columns of gaps,) largest gap that counts.
         weight: (columns of gaps,) float32 factor of a gap.
-        missing: (p,) what a missing number costs against a value, in bounds.
+        missing: (p,) what a missing number costs against a value, in bounds; 0 where none is.
         matches: (q,) what differing codes cost, in bounds.
         step: Bound per unit of distance (of `Measure.unit`); a power of two.
         shrink: See above.
@@ -159,12 +170,11 @@ class Scale(NamedTuple):
         middle, width = low / 2 + high / 2, high - low
         width = np.where(width > 0, width, width.max(initial=0.0) or unit)
         w, v = weights[:p], weights[p:] * unit
+        missing = np.where(holed, w, 0.0) * (unit**2 if form.squares else unit)
         if form.squares:
-            missing = w * unit**2
-            largest, factor = (w * width**2).sum() + missing[holed].sum(), np.sqrt(w)
+            largest, factor = (w * width**2).sum() + missing.sum(), np.sqrt(w)
         else:
-            missing = w * unit
-            largest, factor = (w * width).sum() + v.sum() + missing[holed].sum(), w
+            largest, factor = (w * width).sum() + v.sum() + missing.sum(), w
         exponent = -math.frexp(largest or 1.0)[1]
         if form.squares:
             exponent += exponent % 2  # a square of a power of two
@@ -172,15 +182,14 @@ class Scale(NamedTuple):
         factor = factor * (math.ldexp(1.0, exponent // 2) if form.squares else step)
         missing, matches = missing * step, v * step
         cap = np.sqrt(missing) if form.squares else missing
-        reach = width * REACH
-        words = form.words(p)
-        gaps = 0 if form.product and form.squares else p + q * (not form.product)
+        reach, capped = width * REACH, holed & form.capped
+        words, gaps = form.words(p), form.gaps(p, q)
         exact = p == 0 and _whole(weights) and pool.codes.max(initial=0) < CODE_BITS
         shrink, base = 1.0, 0.0
         if form.product:
             own = ((16 if form.halves else 4) * (words + gaps) + 64) * ROUNDING
             own += HALVES if form.halves else 0.0
-            base = missing[holed].sum() + matches.sum()
+            base = missing.sum() + matches.sum()
         elif form.squares:
             shrink, own = 1 - 2.0**-6 - 4 * (gaps + 8) * ROUNDING, 260 * ROUNDING**2
         else:
@@ -190,7 +199,7 @@ class Scale(NamedTuple):
             reach,
             factor,
             np.zeros(p) if form.product else reach * factor + 2 * cap,
-            np.concatenate([np.where(holed, cap, np.inf), np.ones(q)])[:gaps].astype("f4"),
+            np.concatenate([np.where(capped, cap, np.inf), np.ones(q)])[:gaps].astype("f4"),
             np.concatenate([np.ones(p), matches])[:gaps].astype("f4"),
             missing,
             matches,

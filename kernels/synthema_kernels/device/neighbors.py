@@ -63,8 +63,9 @@ def nearest(
     A program is compiled per number of columns, of tiles of the pool, and k.
 
     Every device holds the whole pool, or its part if that takes too much memory: parts then go from
-    device to device. A row takes 8 bytes per number and 4 per code, and 4 more per column (12 for
-    'sqeuclidean' with missing values). Bounds and a tile take a gigabyte or two on a card.
+    device to device. A row takes 8 bytes per number and 4 per code, and 4 more per column (up to
+    14 for 'sqeuclidean' with missing values; on a card 2 per code that a column can have). Bounds
+    and a tile take a gigabyte or two on a card.
 
     Args:
         queries: n rows.
@@ -140,10 +141,8 @@ class _Search:
         programs = PROGRAMS.get(platform)
         tile = most_rows if programs else min(most_rows, _power_of_two(m))
         self.holed = _with_missing(queries.numeric) | _with_missing(pool.numeric)
-        self.levels = _levels(pool.codes, weight[p:])
-        words = p * (3 if squares and self.holed.any() else 1) + queries.codes.shape[1]
-        size = 8 * p + 4 * queries.codes.shape[1] + 4 * words
-        split = mesh.size > 1 and m * size > _memory(mesh)
+        self.forms = _forms(pool, self.holed, squares, weight[p:], card=programs is not None)
+        split = mesh.size > 1 and m * max(_row_bytes(pool, f) for f in self.forms) > _memory(mesh)
         self.plan = Plan(mesh, split, tile, min(GROUP, tile), squares, programs, platform == "cpu")
         tiles = _multiple(-(-m // tile), mesh.size if split else 1)
         resident = tiles * tile // (mesh.size if split else 1)
@@ -180,12 +179,8 @@ class _Search:
 
     def _attempts(self) -> Iterator[tuple[Form | None, int]]:
         """Ways to search, the quickest first; the last one settles every query."""
-        p, squares, holed = self.queries.numeric.shape[1], self.plan.squares, self.holed.any()
-        card = self.plan.programs is not None
-        product = p >= FEWEST_FOR_PRODUCT if squares else card and self.levels is not None
-        first = Form(squares, bool(holed), product, product and card, self.levels or ())
-        for more in GROUPS if self.k <= MOST_LISTED else ():
-            yield first if more == GROUPS[0] else Form(squares, bool(holed)), more
+        if self.k <= MOST_LISTED:
+            yield from zip(self.forms, GROUPS, strict=True)
         yield None, 0
 
     def _bounded(self, form: Form, more: int) -> Call:
@@ -270,6 +265,25 @@ def _with_missing(numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
     return holed
 
 
+def _forms(
+    pool: Rows,
+    holed: NDArray[np.bool_],
+    squares: bool,  # noqa: FBT001 (as in the constructor)
+    code_weights: NDArray[np.float64],
+    *,
+    card: bool,
+) -> tuple[Form, Form]:
+    """How bounds are taken at first, and where that settled nothing."""
+    gaps = Form(squares, bool(holed.any()))
+    if squares:
+        product = gaps._replace(product=True, halves=card)
+        return product if len(holed) >= FEWEST_FOR_PRODUCT else gaps, gaps
+    levels = _levels(pool.codes, code_weights) if card else None
+    if levels is None:
+        return gaps, gaps
+    return gaps._replace(product=True, halves=True, levels=levels), gaps
+
+
 def _levels(codes: NDArray[np.int32], weights: NDArray[np.float64]) -> tuple[int, ...] | None:
     """How many codes from -1 on each column has; None if too many, or a weight is no bfloat16."""
     short = np.frexp(weights)[0] * 256
@@ -277,6 +291,13 @@ def _levels(codes: NDArray[np.int32], weights: NDArray[np.float64]) -> tuple[int
         return None
     levels = tuple(int(x) + 2 for x in codes.max(axis=0, initial=-1))
     return levels if sum(levels) <= MOST_LEVELS else None
+
+
+def _row_bytes(pool: Rows, form: Form) -> int:
+    """What a row of the pool takes on a device: itself and lifted."""
+    p, q = int(pool.numeric.shape[1]), int(pool.codes.shape[1])
+    words = (2 if form.halves else 4) * form.width(p)
+    return 8 * p + 4 * q + words + 4 * form.gaps(p, q)
 
 
 def _by_definition(
