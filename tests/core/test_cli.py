@@ -1,6 +1,5 @@
 """The command line: what it prints and writes, how it ends, and that nothing is half-written."""
 
-import gc
 import json
 import os
 import re
@@ -346,30 +345,6 @@ def test_interrupt_ends_with_130_and_the_old_file(study, tmp_path, capsys, monke
     assert "interrupted" in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["s.json"]
     assert path.read_bytes() == b"old"
-
-
-def test_an_interrupt_lost_in_a_callback_comes_again(monkeypatch, capsys):
-    def busy(_):
-        def dropped(*_):
-            gc.callbacks.remove(dropped)
-            raise KeyboardInterrupt
-
-        gc.callbacks.append(dropped)
-        gc.collect()  # Python cannot raise here, and goes on
-        for _ in range(300):
-            time.sleep(0.1)
-
-    monkeypatch.setattr("synthema_core.cli.commands.demo", busy)
-    kept = signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a job of the background has none
-    start = time.perf_counter()
-    try:
-        assert main(["demo"]) == 130
-    finally:
-        signal.signal(signal.SIGINT, kept)
-    assert time.perf_counter() - start < 10
-    assert capsys.readouterr().err == "\nsynthema: interrupted; no half-written file was left.\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
