@@ -1,7 +1,7 @@
 """A table four times larger than the memory bound, audited within the bound.
 
     python -m bench.scale_memory                       # 4 GiB of rows, bound 1 GiB
-    python -m bench.scale_memory --size 2GiB --memory 512MiB
+    python -m bench.scale_memory --size 3GiB --memory 768MiB
 
 Writes shards of a mixed table (24 numbers, 8 codes, 8 texts; some missing; some rows copied from
 the training table), audits them in a fresh process, and prints the peak of its resident memory, the
