@@ -165,6 +165,8 @@ def counted(seeds: range) -> tuple[int, dict[str, tuple[int, int]]]:
 def lines() -> Iterator[str]:
     """The table, in Markdown."""
     n_found, held_chance = counted(TIMES)
+    if not n_found:
+        return
     yield f"{n_found} repetitions, {PEOPLE} people in each table.\n"
     yield "| attack | interval of | holds chance | of | as few by chance, at 95 % |"
     yield "| --- | --- | --- | --- | --- |"
@@ -199,8 +201,10 @@ def lines_again() -> Iterator[str]:
 
 def lines_exact() -> Iterator[str]:
     """How often the interval of a risk holds a true risk of 0, computed, in Markdown."""
-    yield "\nThe interval of a risk holds a true risk of 0, computed from the binomial, least and "
-    yield "mean over success rates of 1 % to 99 %:\n"
+    yield (
+        "\nThe interval of a risk, computed: how often it holds a true risk of 0 at success rates "
+        "of 1 % to 99 %, the least and the mean:\n"
+    )
     yield "| people | controls | least | mean |"
     yield "| --- | --- | --- | --- |"
     for n, h in EXACT:
