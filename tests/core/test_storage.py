@@ -1,0 +1,117 @@
+"""Numbers that were stored in few bits or in larger units are read as what was recorded."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from synthema_core.columns import Protection
+from synthema_core.columns.marginal import Marginal
+from synthema_core.columns.storage import Storage
+from synthema_core.encoding import Encoder
+from synthema_core.schema import Column, Schema
+
+
+def cut(x, bits):
+    """Significant bits of a number, the others cut off: SAS with LENGTH 3 keeps 13."""
+    fraction, exponent = np.frexp(x)
+    return np.ldexp(np.trunc(fraction * 2.0**bits), exponent - bits)
+
+
+def decimals(places, high, n=400):
+    rng = np.random.default_rng(places)
+    return np.round(rng.gamma(2.0, high / 6, n) + 10.0**-places, places)
+
+
+STORED = {
+    "sas 3, exact": lambda x: cut(x, 13),
+    "sas 3, eight decimals": lambda x: np.round(cut(x, 13), 8),
+    "sas 4": lambda x: cut(x, 21),
+    "half": lambda x: x.astype(np.float16).astype(float),
+    "half, seven decimals": lambda x: np.round(x.astype(np.float16).astype(float), 7),
+}
+
+
+@pytest.mark.parametrize("how", STORED)
+@pytest.mark.parametrize(("places", "high"), [(1, 20.0), (2, 4.0)])
+def test_decimals_are_recovered_from_few_bits(how, places, high):
+    recorded = decimals(places, high)
+    stored = STORED[how](recorded)
+    form = Storage.of(stored)
+    assert form.decimals == places
+    np.testing.assert_array_equal(form.read(stored), recorded)
+    np.testing.assert_array_equal(form.stored(recorded), stored)
+    assert Storage.from_dict(json.loads(json.dumps(form.to_dict()))) == form
+
+
+@pytest.mark.parametrize("places", [3, 9])
+@pytest.mark.parametrize("bits", [21, 53])
+def test_days_are_recovered_from_years(places, bits):
+    days = np.random.default_rng(1).integers(6000, 36000, 500).astype(float)
+    years = np.round(days / 365.25, places)
+    stored = cut(years, bits) if bits < 53 and places == 3 else years
+    form = Storage.of(stored)
+    assert form.per == 365.25
+    np.testing.assert_array_equal(form.read(stored), days)
+    np.testing.assert_allclose(form.stored(days), stored, rtol=1e-12)
+
+
+@pytest.mark.parametrize("places", [0, 1, 2, 3, 6])
+def test_plain_decimals_are_no_form(places):
+    assert Storage.of(decimals(places, 20.0)) is None
+    assert Storage.of(decimals(places, 20.0).astype(np.float32).astype(float)) is None
+
+
+def test_numbers_of_any_size_are_no_form():
+    assert Storage.of(np.random.default_rng(2).lognormal(0, 3, 500)) is None
+    assert Storage.of(np.array([0.1, 0.2])) is None
+
+
+def test_one_odd_value_hides_no_form_and_stays_itself():
+    stored = np.append(STORED["sas 3, eight decimals"](decimals(1, 20.0)), [1.234567, -9.0])
+    form = Storage.of(stored)
+    assert form.decimals == 1
+    assert form.read(stored)[-2:].tolist() == [1.234567, -9.0]
+
+
+def test_order_is_kept_and_an_interval_is_none_too_small():
+    recorded = np.unique(decimals(1, 20.0))
+    form = Storage.of(cut(recorded, 13))
+    stored = form.stored(recorded)
+    assert (np.diff(stored) > 0).all()
+    for i in range(0, recorded.size, 7):
+        low, high = form.around(stored[i], stored[i])
+        assert low <= recorded[i] <= high
+
+
+def test_a_generator_draws_stored_numbers_with_the_density_of_the_recorded():
+    recorded = np.append(decimals(1, 20.0, 2000), np.nan)
+    stored = np.round(cut(recorded, 13), 8)
+    spec = Column(name="crea", kind="continuous", dtype="Float64", sentinels=(stored[0],))
+    tables = [pl.DataFrame({"crea": x}).fill_nan(None) for x in (recorded, stored)]
+    schemas = [Schema((spec,)), Schema((Column(**{**COLUMN, "sentinels": (recorded[0],)}),))]
+    plain = Encoder.fit(tables[0], schemas[1], protection=Protection())
+    encoder = Encoder.fit(tables[1], schemas[0], protection=Protection())
+    assert encoder.marginal("crea").to_dict() == plain.marginal("crea").to_dict()
+    views = encoder.flow(tables[1]), plain.flow(tables[0])
+    np.testing.assert_array_equal(views[0].cells.z, views[1].cells.z)
+    np.testing.assert_array_equal(views[0].cells.log_width, views[1].cells.log_width)
+    back = Encoder.from_dict(json.loads(json.dumps(encoder.to_dict())))
+    drawn = back.table(views[0].codes, views[0].cells.z)["crea"]
+    assert drawn.equals(tables[1]["crea"], null_equal=True)
+
+
+COLUMN = {"name": "crea", "kind": "continuous", "dtype": "Float64"}
+
+
+def test_distances_and_plain_columns_know_no_form():
+    stored = np.round(cut(decimals(1, 20.0), 13), 8)
+    spec = Schema((Column(**COLUMN),))
+    table = pl.DataFrame({"crea": stored})
+    assert "storage" not in Encoder.fit(table, spec).to_dict()["codecs"]["crea"]["scale"]
+    plain = pl.DataFrame({"crea": decimals(1, 20.0)})
+    encoder = Encoder.fit(plain, spec, protection=Protection())
+    assert "storage" not in encoder.to_dict()["codecs"]["crea"]["scale"]
+    fitted = Marginal.fit(plain["crea"].to_numpy(), Protection())
+    assert encoder.marginal("crea").to_dict() == fitted.to_dict()
