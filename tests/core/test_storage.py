@@ -5,8 +5,11 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from synthema_core.columns import Protection
+from synthema_core.columns.bits import Bits
 from synthema_core.columns.marginal import Marginal
 from synthema_core.columns.storage import Storage
 from synthema_core.encoding import Encoder
@@ -86,7 +89,7 @@ def test_order_is_kept_and_an_interval_is_none_too_small():
 
 
 def test_a_generator_draws_stored_numbers_with_the_density_of_the_recorded():
-    recorded = np.append(decimals(1, 20.0, 2000), np.nan)
+    recorded = np.append(decimals(1, 20.0, 500), np.nan)
     stored = np.round(cut(recorded, 13), 8)
     spec = Column(name="crea", kind="continuous", dtype="Float64", sentinels=(stored[0],))
     tables = [pl.DataFrame({"crea": x}).fill_nan(None) for x in (recorded, stored)]
@@ -115,3 +118,53 @@ def test_distances_and_plain_columns_know_no_form():
     assert "storage" not in encoder.to_dict()["codecs"]["crea"]["scale"]
     fitted = Marginal.fit(plain["crea"].to_numpy(), Protection())
     assert encoder.marginal("crea").to_dict() == fitted.to_dict()
+
+
+def ratios(n=700):
+    """Oxygen pressures over shares of oxygen, 13 bits of them, written with five decimals."""
+    rng = np.random.default_rng(3)
+    share = rng.choice([0.21, 0.3, 0.4, 0.5, 0.6, 1.0], n)
+    return np.round(cut(np.round(rng.gamma(9.0, 10.0, n)) / share, 13), 5)
+
+
+@pytest.fixture(scope="module")
+def marginal():
+    return Marginal.fit(ratios(), Protection())
+
+
+def test_ratios_in_few_bits_are_drawn_in_as_few(marginal):
+    assert Storage.of(ratios()) is None
+    assert marginal.grid == Bits(bits=13, places=5, digits=8)
+    u = np.random.default_rng(4).random(5000)
+    drawn = marginal.quantile(u)
+    assert (np.round(cut(drawn + 1e-5, 13), 5) == drawn).mean() > 0.999
+    low, high = marginal.edges(drawn)
+    assert ((low - 1e-9 <= u) & (u <= high + 1e-9)).all()
+    again = Marginal.from_dict(json.loads(json.dumps(marginal.to_dict())))
+    np.testing.assert_array_equal(again.quantile(u), drawn)
+
+
+def test_masses_of_all_that_few_bits_hold_sum_to_one(marginal):
+    every = np.arange(0.0, 2 * marginal.right[-1], 2.0**-9)
+    every = np.unique(marginal.grid.stored(every))
+    low, high = marginal.edges(every)
+    drawn = np.isclose(marginal.quantile((low + high) / 2), every, rtol=1e-12)
+    assert (high - low)[drawn].sum() == pytest.approx(1.0, abs=1e-3)
+    np.testing.assert_allclose(marginal.upto(every[drawn]), high[drawn], atol=1e-9)
+    assert (marginal.upto(every) <= 1.0).all()
+
+
+@pytest.mark.parametrize("values", [decimals(2, 20.0), decimals(3, 9.0), ratios() / 3, [0.5, 0.25]])
+def test_other_numbers_have_no_grid(values):
+    values = np.asarray(values)
+    assert Bits.grid_of(values) is None
+    assert Bits.grid_of(values.astype(np.float32).astype(float)) is None
+    assert "grid" not in Marginal.fit(decimals(1, 20.0), Protection()).to_dict()
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20), st.sampled_from([8, 11, 13]))
+def test_a_number_lies_in_the_span_of_what_it_is_stored_as(values, bits):
+    values = np.array(values)
+    form = Bits(bits=bits)
+    first, after = form.span(form.stored(values))
+    assert ((first <= values) & (values < after)).all()
