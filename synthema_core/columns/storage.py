@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 EXACT = 13  # decimals that no one rounds to
 LAST = 1e-15  # of a number: what the order of two operations may change
 PER = (365.25, 365.0, 365.2425, 30.4375, 30.44, 30.0, 12.0, 7.0, 24.0)  # days a year, a month, …
+MOST_IN = 60  # of a unit in a larger one that is tried
 ONE_IN = 2.0  # decimals or more for each whole number of a smaller unit
 
 
@@ -56,7 +57,8 @@ class Storage:
         form = cls._of_bits(point, count, plain)
         decimal = form or cls(Bits(), min(written_with(point, count)[0], EXACT))
         units = (replace(decimal, per=per) for per in PER)
-        return next((unit for unit in units if unit._counts(point, count)), form)
+        found = next((unit for unit in units if unit._counts(point, count)), None)
+        return found._coarsest(point, count) if found else form
 
     @classmethod
     def _of_bits(cls, point: Floats, count: Ints, plain: int) -> Storage | None:
@@ -114,6 +116,12 @@ class Storage:
         recorded = self.read(point)
         whole = recorded == np.rint(recorded)
         return int(whole.sum()) >= 2 * EVIDENCE and nearly_all(whole, count)
+
+    def _coarsest(self, point: Floats, count: Ints) -> Storage:
+        """The same in the largest unit that leaves whole numbers: quarters are no twelfths."""
+        recorded = self.read(point)
+        sizes = (n for n in range(MOST_IN, 1, -1) if nearly_all(recorded % n == 0, count))
+        return replace(self, per=self.per / next(sizes, 1))
 
     def _decimal(self, recorded: Floats) -> Floats:
         """Recorded numbers in the column's unit, whole ones rounded as its decimals are."""

@@ -66,6 +66,14 @@ def test_days_are_recovered_from_years(places, bits):
     np.testing.assert_allclose(form.stored(days), stored, rtol=1e-12)
 
 
+@pytest.mark.parametrize(("per", "places"), [(4, 2), (3, 9), (12, 2), (30.4375, 9)])
+def test_a_unit_is_no_finer_than_it_must_be(per, places):
+    whole = np.random.default_rng(1).integers(1, 400, 500).astype(float)
+    form = Storage.of(np.round(whole / per, places))
+    assert form.per == per
+    np.testing.assert_array_equal(form.read(np.round(whole / per, places)), whole)
+
+
 @pytest.mark.parametrize("places", [0, 1, 2, 3, 6])
 def test_plain_decimals_are_no_form(places):
     assert Storage.of(decimals(places, 20.0)) is None
