@@ -8,20 +8,19 @@ disclosure by the synthetic table.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthema_kernels import Rows
 
-from ..intervals import EMPTY, Z80, Z95, Estimate, wilson
+from ..intervals import EMPTY, Z80, Z95, Estimate, clopper_pearson, wilson
 
 SOURCE = (
     "Giomi et al. (2023), A unified framework for quantifying privacy risk in synthetic data, "
     "PoPETs 2023(2), 312-328: risk = (main - control) / (1 - control). Shares by Wilson (1927); "
     "the risk by MOVER on the ratio of the two failure rates, Donner & Zou (2012), Stat. Methods "
-    "Med. Res. 21, 347-359."
+    "Med. Res. 21, 347-359, with limits of each rate by Clopper & Pearson (1934)."
 )
 TRIED = (
     " The worst of several attacks: its interval is widened so that those of all of them hold at "
@@ -117,7 +116,7 @@ def corrected(attack: Attack, tried: int) -> Attack:
         n,
         round(control.value * h, 9),
         h,
-        z=NormalDist().inv_cdf(1 - 0.025 / tried),
+        outside=0.025 / tried,
     )
     return replace(attack, risk=found, tried=tried, source=attack.source + TRIED)
 
@@ -199,29 +198,33 @@ def share(hits: float, n: int) -> Estimate:
 
 
 def risk(
-    hits: float, n: float, control_hits: float, controls: float, *, z: float = Z95
+    hits: float, n: float, control_hits: float, controls: float, *, outside: float = 0.025
 ) -> Estimate:
     """What an attack wins beyond its control: 1 minus the ratio of the two failure rates.
+
+    Given the synthetic table, people fail or not independently of each other, so the two counts are
+    binomial. With Wilson's limits of each rate the interval holds at 95 % on average, less where
+    half of the people fail or the control is small; with exact ones it holds there too.
 
     Args:
         hits: Successes on training people, of `n`.
         n: Training people attacked; may be an effective number, as all four may.
         control_hits: Successes on holdout people, of `controls`.
         controls: Holdout people attacked.
-        z: Half width of the interval in standard errors.
+        outside: Chance that the truth lies below the limits of each rate, and that it lies above.
 
     Returns:
         Risk, at most 1; below 0 where the control did better by chance. Empty without people on
         either side, or if the control never failed: then there is nothing left to disclose.
 
     Source: Donner & Zou (2012), Stat. Methods Med. Res. 21, 347-359, equation for a ratio, with
-        Wilson's limits.
+        limits by Clopper & Pearson (1934), Biometrika 26, 404-413.
     """
     if n == 0 or controls == 0 or control_hits >= controls:
         return EMPTY
     ours, theirs = 1 - hits / n, 1 - control_hits / controls
-    low1, high1 = wilson(n - hits, n, z=z)
-    low2, high2 = wilson(controls - control_hits, controls, z=z)
+    low1, high1 = clopper_pearson(n - hits, n, outside=outside)
+    low2, high2 = clopper_pearson(controls - control_hits, controls, outside=outside)
     product = ours * theirs
 
     def ratio(one: float, other: float, sign: int) -> float:
