@@ -44,7 +44,8 @@ class Attack:
         baseline: Share it would succeed on by guessing blindly, in expectation.
         risk: (main - control) / (1 - control): 0 is no disclosure, 1 the worst. Empty if either
             side is, or if the attack never fails on the control.
-        minimum_detectable_risk: Smallest risk whose interval excludes 0 in four audits of five.
+        minimum_detectable_risk: Smallest risk whose interval excludes 0 in four audits of five or
+            more.
         succeeded: (n,) whether it succeeds on each training row; False where not attacked.
         controls_succeeded: (h,) the same of each holdout row.
         attacked: (n,) which training rows were attacked; None is all of them.
@@ -244,12 +245,39 @@ def risk(
 
 
 def detectable(control_hits: float, controls: float, n: float) -> float:
-    """A normal approximation at the control's share, capped at 1: at 1 nothing is detectable."""
+    """Smallest risk whose interval excludes 0 in four audits of five or more.
+
+    A normal approximation with the variances of both sides at that risk, and a continuity
+    correction, since the limits of the interval are exact.
+
+    Args:
+        control_hits: Successes on holdout people, of `controls`.
+        controls: Holdout people attacked; may be an effective number, as all may.
+        n: Training people attacked.
+
+    Returns:
+        Risk, at most 1: there nothing is detectable, or nearly so.
+
+    Source: Fleiss, Tytun & Ury (1980), Biometrics 36, 343-346.
+    """
     if n == 0 or controls == 0:
         return 1.0
-    chance = (control_hits + 1) / (controls + 2)
-    spread = math.sqrt(chance * (1 - chance) * (1 / n + 1 / controls))
-    return min(1.0, (Z95 + Z80) * spread / (1 - chance))
+    chance, each = (control_hits + 1) / (controls + 2), 1 / n + 1 / controls
+
+    def seen(beyond: float) -> bool:
+        ours = min(chance + beyond, 1.0)
+        pooled = (n * ours + controls * chance) / (n + controls)
+        null = pooled * (1 - pooled) * each
+        own = ours * (1 - ours) / n + chance * (1 - chance) / controls
+        return beyond - each / 2 >= Z95 * math.sqrt(null) + Z80 * math.sqrt(own)
+
+    unseen, found = 0.0, 1 - chance
+    if not seen(found):
+        return 1.0
+    for _ in range(60):
+        middle = (unseen + found) / 2
+        unseen, found = (unseen, middle) if seen(middle) else (middle, found)
+    return found / (1 - chance)
 
 
 def drawn(n: int, most: int | None, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from synthema_core.privacy.attack import detectable
 from synthema_core.privacy.disclosure import (
     inference,
     linkability,
@@ -154,6 +155,18 @@ def test_the_interval_of_a_risk_covers_at_least_as_often_as_it_says(n, h, leak):
         main = binom.pmf(np.arange(n + 1), n, share + leak * (1 - share))
         control = binom.pmf(np.arange(h), h, share)
         assert main @ held @ control >= 0.95 * control.sum()
+
+
+@pytest.mark.parametrize(("n", "h"), [(40, 40), (60, 120), (120, 30)])
+def test_a_detectable_risk_is_seen_in_four_audits_of_five(n, h):
+    """Exactly, over all pairs of counts; few controls that fail make it too careful, never bold."""
+    seen = np.array([[risk(a, n, b, h).low > 0 for b in range(h)] for a in range(n + 1)])
+    for share in (0.05, 0.2, 0.5, 0.7):
+        least = detectable(share * h, h, n)
+        main = binom.pmf(np.arange(n + 1), n, share + least * (1 - share))
+        power = main @ seen @ binom.pmf(np.arange(h), h, share)
+        assert 0.78 <= power <= 0.95 or least == 1.0
+    assert detectable(0, 0, n) == detectable(h, h, n) == 1.0
 
 
 def test_a_risk_with_a_correction_has_a_wider_interval():
