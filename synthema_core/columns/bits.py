@@ -1,8 +1,9 @@
 """Numbers that a file keeps in fewer bits than double precision has.
 
-SAS cuts off the last bytes of a numeric variable of LENGTH 3 to 7 (13, 21, 29, … significant bits
-are left); half precision, bfloat16 and quantized files round to the nearest. An export then writes
-what is left with so many decimals or significant digits: 1.2 comes back as 1.19995117.
+SAS cuts off the last bytes of a numeric variable of LENGTH 3 or 4 (13 or 21 significant bits are
+left); half precision, bfloat16 and quantized files round to the nearest. An export then writes what
+is left with so many decimals or significant digits: 1.2 comes back as 1.19995117. Where more bits
+were kept than in single precision, what is lost is dust (`pieces.decimals_of`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .pieces import Bools, Floats, Ints
 
 DOUBLE = 53  # significant bits of double precision: nothing is lost
-FEW = range(8, 41)  # from bfloat16 upwards
+FEW = range(8, 25)  # from bfloat16 to single precision
 RARE = 0.01  # share of patients whose values may be of another form
 SPARED = 2  # decimals or more that a form must explain away: by chance it fits 1 value in 100
 EVIDENCE = 10  # distinct values or more that have them
