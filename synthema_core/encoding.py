@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from .columns import (
     caps,
     ties,
 )
-from .columns.number import Cells
+from .columns.curve import Cells
 from .errors import SchemaError
 from .schema import Schema
 
@@ -55,13 +55,14 @@ class Variables:
     """The variables of the flow view.
 
     Attributes:
-        numbers: Columns with a numeric variable.
+        numbers: Column of each numeric variable, one for each of its curves.
         discrete: Columns with a discrete variable: the levels of a discrete column, or the states
             of a numeric one.
         levels: Number of levels of each discrete variable.
         state: For each number the place of its states in `discrete`, -1 if it has none.
         status: For each number the place of its endpoint's status in `discrete`, -1 if it is no
             such time.
+        admitted: For each number the levels of its status at which it exists; empty if at any.
     """
 
     numbers: tuple[str, ...]
@@ -69,6 +70,19 @@ class Variables:
     levels: tuple[int, ...]
     state: tuple[int, ...]
     status: tuple[int, ...]
+    admitted: tuple[tuple[int, ...], ...]
+
+    def present(self, codes: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """(p, n) which numbers exist in rows with these (q, n) codes."""
+        out = np.ones((len(self.numbers), codes.shape[1]), np.bool_)
+        for here, state, status, admitted in zip(
+            out, self.state, self.status, self.admitted, strict=True
+        ):
+            if state >= 0:
+                here &= codes[state] == 0
+            if admitted:
+                here &= np.isin(codes[status], admitted)
+        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +105,7 @@ class Encoder:
         *,
         also: Sequence[pl.DataFrame] = (),
         protection: Protection = OPEN,
+        by_status: bool = False,
     ) -> Encoder:
         """Fit to a training table.
 
@@ -100,6 +115,8 @@ class Encoder:
             also: Other tables; a level that only they hold gets a code of its own, so that it
                 differs from every known one in a distance. Ranges come from `train` alone.
             protection: What is kept back of the training values; nothing, for distances.
+            by_status: The time of an endpoint has a curve for each status that enough patients
+                have; for flows.
 
         Raises:
             SchemaError: If a modelled column is absent or is not what the schema says.
@@ -109,7 +126,8 @@ class Encoder:
         for spec in schema.modelled:
             others = [table[spec.name] for table in also if spec.name in table.columns]
             codecs[spec.name] = columns.fit(train[spec.name], spec, others, protection)
-        return cls(schema, _related(codecs, train, schema))
+        related = _related(codecs, train, schema)
+        return cls(schema, _by_status(related, train, schema) if by_status else related)
 
     @property
     def numeric(self) -> dict[str, Numeric]:
@@ -143,17 +161,18 @@ class Encoder:
     @property
     def variables(self) -> Variables:
         """The variables of the flow view."""
-        numbers = tuple(self.numeric)
         sizes = {name: codec.choices for name, codec in self.codecs.items()}
         discrete = tuple(name for name, size in sizes.items() if size)
         place = {name: i for i, name in enumerate(discrete)}
         status = {e.time: e.status for e in self.schema.endpoints}
+        curves = [(n, k) for n, c in self.numeric.items() for k in range(len(c.number.curves))]
         return Variables(
-            numbers=numbers,
+            numbers=tuple(n for n, _ in curves),
             discrete=discrete,
             levels=tuple(sizes[name] for name in discrete),
-            state=tuple(place.get(n, -1) for n in numbers),
-            status=tuple(place.get(status.get(n, ""), -1) for n in numbers),
+            state=tuple(place.get(n, -1) for n, _ in curves),
+            status=tuple(place.get(status.get(n, ""), -1) for n, _ in curves),
+            admitted=tuple(self.numeric[n].number.admitted(k) for n, k in curves),
         )
 
     def flow(self, table: pl.DataFrame) -> FlowView:
@@ -162,10 +181,14 @@ class Encoder:
         floats = {n: c.floats(table[n]) for n, c in self.numeric.items()}
         states = {n: c.levels.states(table[n]) for n, c in self.discrete.items()}
         states |= {n: c.number.states(floats[n], floats) for n, c in self.numeric.items()}
-        cells = [c.number.cells(floats[n], states[n], floats) for n, c in self.numeric.items()]
+        curve = self._curves(states, table.height)
+        cells = [
+            cell
+            for name, codec in self.numeric.items()
+            for cell in codec.number.cells(floats[name], states[name], floats, curve[name])
+        ]
         n = table.height
-        variables = self.variables
-        codes = [states[name] for name in variables.discrete]
+        codes = [states[name] for name in self.variables.discrete]
         fields = ("z", "low", "high", "log_width", "present")
         kinds = (np.float64,) * 4 + (np.bool_,)
         stacked = [
@@ -173,6 +196,16 @@ class Encoder:
             for f, k in zip(fields, kinds, strict=True)
         ]
         return FlowView(np.stack(codes) if codes else np.empty((0, n), np.int32), Cells(*stacked))
+
+    def _curves(
+        self, states: Mapping[str, NDArray[np.int32]], n: int
+    ) -> dict[str, NDArray[np.int64]]:
+        """Curve that each number of n rows lies on, from the levels of all discrete variables."""
+        status = {e.time: e.status for e in self.schema.endpoints}
+        return {
+            name: codec.number.curve(states.get(status.get(name, "")), n)
+            for name, codec in self.numeric.items()
+        }
 
     def log_shares(self, table: pl.DataFrame, names: Iterable[str] | None = None) -> Floats:
         """(n,) log of the share that a row's rare levels have of what a flow sees for them.
@@ -190,24 +223,36 @@ class Encoder:
 
     def table(self, codes: NDArray[np.int32], z: Floats) -> pl.DataFrame:
         """Undo `flow`: (q, n) codes and (p, n) points of the normal scale as a table."""
-        points = dict(zip(self.variables.numbers, z, strict=True))
+        place = np.cumsum([0, *(len(c.number.curves) for c in self.numeric.values())])
+        points = {name: z[place[i] : place[i + 1]] for i, name in enumerate(self.numeric)}
 
-        def at(name: str, state: NDArray[np.int32], floats: Mapping[str, Floats]) -> Floats:
-            return self.numeric[name].number.values(state, points[name], floats)
+        def at(
+            name: str,
+            state: NDArray[np.int32],
+            floats: Mapping[str, Floats],
+            curve: NDArray[np.int64],
+        ) -> Floats:
+            return self.numeric[name].number.values(state, points[name], floats, curve)
 
         return self._table(codes, z.shape[1], at)
 
     def readable(self, codes: NDArray[np.int32], values: Floats) -> pl.DataFrame:
-        """(q, n) codes and (p, n) numbers as a table of values that could have been recorded.
+        """(q, n) codes and a row of numbers for each numeric column as values that can be held.
 
         Each number becomes the nearest that its column can hold: with its decimals, and at or below
         the column that a rule puts above it. Where its state is not the free one it is ignored.
         """
-        wanted = dict(zip(self.variables.numbers, values, strict=True))
+        wanted = dict(zip(self.numeric, values, strict=True))
 
-        def near(name: str, state: NDArray[np.int32], floats: Mapping[str, Floats]) -> Floats:
+        def near(
+            name: str,
+            state: NDArray[np.int32],
+            floats: Mapping[str, Floats],
+            curve: NDArray[np.int64],
+        ) -> Floats:
             number = self.numeric[name].number
-            return number.values(state, number.cells(wanted[name], state, floats).z, floats)
+            cells = number.cells(wanted[name], state, floats, curve)
+            return number.values(state, np.stack([c.z for c in cells]), floats, curve)
 
         return self._table(codes, values.shape[1], near)
 
@@ -215,15 +260,17 @@ class Encoder:
         self,
         codes: NDArray[np.int32],
         n: int,
-        number: Callable[[str, NDArray[np.int32], Mapping[str, Floats]], Floats],
+        number: Callable[[str, NDArray[np.int32], Mapping[str, Floats], NDArray[np.int64]], Floats],
     ) -> pl.DataFrame:
         """The table of (q, n) codes, numbers read one column after the other."""
         variables = self.variables
         states = dict(zip(variables.discrete, codes, strict=True))
         n = codes.shape[1] if variables.discrete else n
+        curve = self._curves(states, n)
         floats: dict[str, Floats] = {}
         for name in _targets_first(self.numeric):
-            floats[name] = number(name, states.get(name, np.zeros(n, np.int32)), floats)
+            state = states.get(name, np.zeros(n, np.int32))
+            floats[name] = number(name, state, floats, curve[name])
         series = {n: c.levels.series(states[n], n) for n, c in self.discrete.items()}
         series |= {n: c.series(floats[n], n) for n, c in self.numeric.items()}
         return pl.DataFrame([series[name] for name in self.codecs])
@@ -273,18 +320,22 @@ class Encoder:
         codec = self.codecs[name]
         if isinstance(codec, Discrete):
             return codec.levels.examples(name)
-        number = replace(codec.number, cap=None)  # whatever the bound
-        drawn = number.marginal.at(_thinned(number.marginal.points(), EXAMPLES))
+        number = codec.number
+        drawn = np.concatenate(  # whatever the bound
+            [c.marginal.at(_thinned(c.marginal.points(), EXAMPLES)) for c in number.curves]
+        )
         bounds = codec.scale.read(np.array(named, np.float64))
         free = np.concatenate([drawn, bounds, np.floor(named), np.ceil(named)])
         level = np.repeat(np.arange(number.levels, dtype=np.int32), free.size)
         every = np.tile(free, number.levels)
-        values = number.values(level, np.zeros(level.size), dict.fromkeys(number.ties, every))
+        others = dict.fromkeys(number.needs, every)
+        none = np.zeros((len(number.curves), level.size))
+        values = number.values(level, none, others, np.zeros(level.size, np.int64))
         return codec.series(np.where(level == 0, every, values), name), level
 
     def marginal(self, name: str) -> Marginal:
-        """The distribution of a numeric column's free values."""
-        return self.numeric[name].number.marginal
+        """The distribution of a numeric column's free values; of the first curve, if several."""
+        return self.numeric[name].number.curves[0].marginal
 
     def trace(self, name: str) -> str:
         """One column's way through the house, in a few lines, without any of its values."""
@@ -297,11 +348,11 @@ class Encoder:
         lines.append(f"  rows    {half}[:, {place}]")
         if isinstance(codec, Numeric):
             number = codec.number
-            atoms = int((number.marginal.left == number.marginal.right).sum())
-            lines.append(
-                f"  flow    number {self.variables.numbers.index(name)}: {atoms} atoms, "
-                f"{number.marginal.left.size - atoms} spread pieces"
-            )
+            for k, curve in enumerate(number.curves, self.variables.numbers.index(name)):
+                marginal = curve.marginal
+                atoms = int((marginal.left == marginal.right).sum())
+                spread = marginal.left.size - atoms
+                lines.append(f"  flow    number {k}: {atoms} atoms, {spread} spread pieces")
             states = ["a number", *["missing"] * number.missing]
             states += ["a fixed value"] * len(number.atoms)
             states += [f"equal to {tie}" for tie in number.ties]
@@ -392,3 +443,22 @@ def _related(codecs: dict[str, Codec], train: pl.DataFrame, schema: Schema) -> d
         free = numbers[name].states(floats[name], floats) == 0
         numbers[name] = numbers[name].capped(other, floats[name][free], floats[other][free])
     return {**codecs, **{n: c.with_number(numbers[n]) for n, c in numeric.items()}}
+
+
+def _by_status(codecs: dict[str, Codec], train: pl.DataFrame, schema: Schema) -> dict[str, Codec]:
+    """The codecs with a curve of an endpoint's time for each status that enough patients have."""
+    numeric = {n: c for n, c in codecs.items() if isinstance(c, Numeric)}
+    floats = {n: c.floats(train[n]) for n, c in numeric.items()}
+    out = dict(codecs)
+    for endpoint in schema.endpoints:
+        time, status = numeric.get(endpoint.time), codecs.get(endpoint.status)
+        if time is None or not isinstance(status, Nominal | Ordinal):
+            continue
+        values, number = floats[endpoint.time], time.number
+        free = number.states(values, floats) == 0
+        level = status.levels.states(train[endpoint.status])[free]
+        bounds = floats[number.cap.column][free] if number.cap else None
+        out[endpoint.time] = time.with_number(
+            number.by_status(level, status.choices, values[free], bounds)
+        )
+    return out

@@ -80,7 +80,12 @@ def table_attacks(
     seen[:STAND_INS, people:] = True
     seen[STAND_INS:, :people] = lira.halves(people, shadows, seed=seed)
     densities = shadow_scores(
-        Encoder.fit(rows, schema), rows, seen, seed=seed, settings=settings, on_steps=on_steps
+        Encoder.fit(rows, schema, by_status=True),
+        rows,
+        seen,
+        seed=seed,
+        settings=settings,
+        on_steps=on_steps,
     )[:, :people]
     target, ours = densities[:STAND_INS].mean(axis=0), densities[STAND_INS:]
     include = seen[STAND_INS:, :people]

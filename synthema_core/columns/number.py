@@ -1,9 +1,12 @@
 """What every numeric kind shares: a marginal, and the states a value can be in.
 
-A value is free (it has a cell of the marginal), or it is in a *state*: missing, at an atom (a
+A value is free (it has a cell of a curve), or it is in a *state*: missing, at an atom (a
 sentinel, a detection limit) or tied to another column (event-free survival that equals overall
 survival). States are levels of one discrete variable, so their probability is exact and no density
 is pretended at an atom.
+
+A number has one curve; the time of an endpoint may have one for each status, since times of deaths
+and times of censoring have little in common: nobody is censored before the shortest follow-up.
 """
 
 from __future__ import annotations
@@ -15,8 +18,8 @@ import numpy as np
 
 from . import caps
 from .caps import Cap
-from .marginal import Marginal, normal_cells
-from .normal import ndtr
+from .curve import Cells, Curve
+from .marginal import Marginal
 from .protected import OPEN, Protection
 
 if TYPE_CHECKING:
@@ -27,17 +30,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 EDGE_ATOM = 0.1  # an extreme value held by this share of the rows is a limit, not a number
-
-
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """Where numbers lie on the normal scale; see `synthema_kernels.flows.MixedRows`. All (n,)."""
-
-    z: Floats
-    low: Floats
-    high: Floats
-    log_width: Floats
-    present: NDArray[np.bool_]
+OWN_CURVE = 50  # free values that a status must have for a curve of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +38,7 @@ class Number:
     """The numeric half of a column. Values are float64, NaN where missing.
 
     Attributes:
-        marginal: Distribution of the free values.
+        curves: Distributions of the free values.
         low: Smallest training value, sentinels aside: 0 on the scale of distances. Where tails are
             fitted, where the distribution begins.
         high: Largest training value: 1 on the scale of distances; or where it ends.
@@ -53,19 +46,19 @@ class Number:
         atoms: Values that are states of their own: sentinels first, then limits.
         sentinels: Those atoms that do not measure anything; a distance reads them as missing.
         ties: Columns this one often equals, in order of preference.
-        cap: How the free values lie below another column, if a rule says that they must.
         protection: What is kept back of the training values.
+        curve_of: Curve of each level of the endpoint's status; empty if there is one curve.
     """
 
-    marginal: Marginal
+    curves: tuple[Curve, ...]
     low: float
     high: float
     missing: bool
     atoms: tuple[float, ...]
     sentinels: tuple[float, ...]
     ties: tuple[str, ...] = ()
-    cap: Cap | None = None
     protection: Protection = OPEN
+    curve_of: tuple[int, ...] = ()
 
     @classmethod
     def fit(
@@ -96,7 +89,7 @@ class Number:
             low = float(min(marginal.left[0], *limits, np.inf))
             high = float(max(marginal.right[-1], *limits, -np.inf))
         return cls(
-            marginal,
+            (Curve(marginal),),
             low,
             high,
             bool(missing.any()),
@@ -106,24 +99,62 @@ class Number:
         )
 
     def tied(self, columns: tuple[str, ...], free: Floats) -> Number:
-        """The same number with these ties, and the marginal of the values that stay free."""
-        marginal = Marginal.fit(free, self.protection) if free.size else self.marginal
-        return replace(self, ties=columns, marginal=marginal)
+        """The same number with these ties, and the curve of the values that stay free."""
+        curves = (Curve(Marginal.fit(free, self.protection)),) if free.size else self.curves
+        return replace(self, ties=columns, curves=curves)
 
     def capped(self, column: str, values: Floats, bounds: Floats) -> Number:
         """The same number bounded by a column, learned from free values and their bounds."""
         if values.size < caps.MIN_VALUES:
             return self
-        return replace(self, cap=Cap.fit(column, self.marginal, values, bounds))
+        (curve,) = self.curves
+        cap = Cap.fit(column, curve.marginal, values, bounds)
+        return replace(self, curves=(replace(curve, cap=cap),))
+
+    def by_status(
+        self, status: NDArray[np.int32], levels: int, values: Floats, bounds: Floats | None
+    ) -> Number:
+        """The same number with a curve for each status that enough patients have.
+
+        Args:
+            status: (n,) level of each free value, -1 where unseen.
+            levels: Number of levels.
+            values: (n,) free training values.
+            bounds: (n,) values of the bounding column, if there is one.
+        """
+        group = _groups(np.bincount(status[status >= 0], minlength=levels))
+        if not group.any():
+            return self
+        (whole,) = self.curves
+        owner, curves = group[status], []
+        owner[status < 0] = 0
+        for k in range(int(group.max()) + 1):
+            own = owner == k
+            marginal, cap = Marginal.fit(values[own], self.protection), whole.cap
+            if cap is not None and bounds is not None:
+                cap = Cap.fit(cap.column, marginal, values[own], bounds[own])
+            curves.append(Curve(marginal, cap))
+        return replace(self, curves=tuple(curves), curve_of=tuple(group.tolist()))
+
+    @property
+    def cap(self) -> Cap | None:
+        """How free values lie below another column; the same column whatever the curve."""
+        return self.curves[0].cap
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Columns whose values must be known before this one's."""
         return (*self.ties, self.cap.column) if self.cap else self.ties
 
-    def wide(self) -> tuple[Floats, Floats, Floats]:
-        """Cells to snap to while drawing; none below a cap, where they move with the bound."""
-        return (np.empty(0),) * 3 if self.cap else self.marginal.wide()
+    def curve(self, status: NDArray[np.int32] | None, n: int) -> NDArray[np.int64]:
+        """Curve of each of n rows from its status; the first where that was never seen."""
+        if not self.curve_of or status is None:
+            return np.zeros(n, np.int64)
+        return np.where(status < 0, 0, np.asarray(self.curve_of)[status])
+
+    def admitted(self, curve: int) -> tuple[int, ...]:
+        """Levels of the status at which a curve is used; empty if at any."""
+        return tuple(level for level, k in enumerate(self.curve_of) if k == curve)
 
     @property
     def levels(self) -> int:
@@ -155,23 +186,32 @@ class Number:
         return state
 
     def cells(
-        self, values: Floats, state: NDArray[np.int32], others: Mapping[str, Floats]
-    ) -> Cells:
-        """Where the free values lie on the normal scale; finite and ignored elsewhere."""
-        present = state == 0
-        safe = np.where(present, values, self.low)
-        if self.cap is None:
-            edges = self.marginal.edges(safe)
-        else:
-            edges = self.cap.edges(self.marginal, safe, others[self.cap.column])
-        return Cells(*normal_cells(*edges), present)
+        self,
+        values: Floats,
+        state: NDArray[np.int32],
+        others: Mapping[str, Floats],
+        curve: NDArray[np.int64],
+    ) -> list[Cells]:
+        """Where free values lie on the normal scale of each curve; ignored where not present.
 
-    def values(self, state: NDArray[np.int32], z: Floats, others: Mapping[str, Floats]) -> Floats:
-        """Undo `states` and `cells`: values from states and points of the normal scale."""
-        if self.cap is None:
-            out = self.marginal.at(z)
-        else:
-            out = self.cap.at(self.marginal, ndtr(z), others[self.cap.column])
+        Every free value has a cell of every curve, so that a time is known whatever the status.
+        """
+        free = state == 0
+        safe = np.where(free, values, self.low)
+        return [c.cells(safe, others, free & (curve == k)) for k, c in enumerate(self.curves)]
+
+    def values(
+        self,
+        state: NDArray[np.int32],
+        z: Floats,
+        others: Mapping[str, Floats],
+        curve: NDArray[np.int64],
+    ) -> Floats:
+        """Undo `states` and `cells`: values from states and (curves, n) points of normal scales."""
+        out = self.curves[0].at(z[0], others)
+        for k, other in enumerate(self.curves[1:], 1):
+            own = curve == k
+            out[own] = other.at(z[k], others)[own]
         if self.missing:
             out[state == 1] = np.nan
         for place, atom in enumerate(self.atoms):
@@ -184,28 +224,41 @@ class Number:
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and numbers; `from_dict` undoes it exactly."""
         return {
-            "marginal": self.marginal.to_dict(),
+            "curves": [curve.to_dict() for curve in self.curves],
             "low": self.low,
             "high": self.high,
             "missing": self.missing,
             "atoms": list(self.atoms),
             "sentinels": list(self.sentinels),
             "ties": list(self.ties),
-            "cap": self.cap and self.cap.to_dict(),
             "protection": self.protection.to_dict(),
+            "curve_of": list(self.curve_of),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Number:
         """Undo `to_dict`."""
         return cls(
-            marginal=Marginal.from_dict(data["marginal"]),
+            curves=tuple(map(Curve.from_dict, data["curves"])),
             low=float(data["low"]),
             high=float(data["high"]),
             missing=bool(data["missing"]),
             atoms=tuple(data["atoms"]),
             sentinels=tuple(data["sentinels"]),
             ties=tuple(data["ties"]),
-            cap=Cap.from_dict(data["cap"]) if data["cap"] else None,
             protection=Protection(**data["protection"]),
+            curve_of=tuple(data["curve_of"]),
         )
+
+
+def _groups(count: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Curve of each level: its own if many rows have it; others share one, or join the fullest."""
+    own = np.flatnonzero(count >= OWN_CURVE)
+    group = np.full(count.size, own.size)
+    group[own] = np.arange(own.size)
+    rest = group == own.size
+    if not own.size:
+        group[:] = 0
+    elif count[rest].sum() < OWN_CURVE:
+        group[rest] = int(count[own].argmax())
+    return group

@@ -43,8 +43,9 @@ def _against(
     """The values of a group's rows, and the list, in one form."""
     if isinstance(codec, Numeric):
         number = codec.number
-        listed = np.concatenate([recovered(number.marginal), number.atoms])
-        places = int(max(number.marginal.decimals.max(initial=0), 0))
+        marginals = [curve.marginal for curve in number.curves]
+        listed = np.concatenate([*map(recovered, marginals), number.atoms])
+        places = int(max(0, *(m.decimals.max(initial=0) for m in marginals)))
         values = codec.floats(group.frame[name])
         return np.round(values, places), np.round(listed, places)
     assert isinstance(codec, Discrete)

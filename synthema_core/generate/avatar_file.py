@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import os
 
 FORMAT = "synthema-avatar"
-VERSION = 1
+VERSION = 2
 PROJECTION = ("mean", "spread", "share", "axes", "variance")
 NEIGHBORS = ("coordinates", "index", "distance")
 

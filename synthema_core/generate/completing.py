@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -239,7 +240,8 @@ def _log_sum(model: Model, view: FlowView, names: Sequence[str], sizes: Sequence
     for levels in product(*(range(size) for size in sizes if size)):
         codes = view.codes.copy()
         codes[places] = np.array(levels, np.int32)[:, None]
-        total = np.logaddexp(total, log_mixture(model, FlowView(codes, view.cells)))
+        cells = replace(view.cells, present=model.encoder.variables.present(codes))
+        total = np.logaddexp(total, log_mixture(model, FlowView(codes, cells)))
     return total
 
 

@@ -186,7 +186,7 @@ class FlowGenerator(Streaming):
                 "few patients would be their copy; use more rows."
             )
         require_consistent(schema.all_rules, categories=schema.categories)
-        encoder = Encoder.fit(frame, schema, protection=self.protection)
+        encoder = Encoder.fit(frame, schema, protection=self.protection, by_status=True)
         layout = layout_of(encoder)
         structure = structure_of(encoder, frame.height)
         rows = mixed_rows(encoder.flow(frame))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..columns.marginal import Marginal
     from ..encoding import Encoder, FlowView
     from ..rules import Condition
     from .conditions import Wanted
@@ -64,11 +65,8 @@ def allowed_where(encoder: Encoder, wanted: Wanted) -> flows.Allowed:
                         asked[0] <= atom <= asked[1]
                     )
                 if number.cap is None:
-                    j, marginal = numbers.index(name), number.marginal
-                    within = np.clip(asked, marginal.left[0], marginal.right[-1])
-                    below, above = marginal.edges(within)
-                    ends = np.clip(ndtri([below[0], above[1]]), -flows.FAR, flows.FAR)
-                    low[j], high[j] = ends
+                    for j, curve in enumerate(number.curves, numbers.index(name)):
+                        low[j], high[j] = _ends(curve.marginal, asked)
     return flows.Allowed(levels, low, high)
 
 
@@ -158,6 +156,13 @@ def _starts(encoder: Encoder) -> dict[str, int]:
     variables = encoder.variables
     starts = np.cumsum([0, *variables.levels])[:-1].tolist()
     return dict(zip(variables.discrete, starts, strict=True))
+
+
+def _ends(marginal: Marginal, asked: tuple[float, float]) -> tuple[float, float]:
+    """An interval of values on the normal scale."""
+    below, above = marginal.edges(np.clip(asked, marginal.left[0], marginal.right[-1]))
+    low, high = np.clip(ndtri([below[0], above[1]]), -flows.FAR, flows.FAR).tolist()
+    return low, high
 
 
 def _met(condition: Condition, values: pl.Series) -> Bools:

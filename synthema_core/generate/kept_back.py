@@ -25,11 +25,10 @@ def kept_back(encoder: Encoder) -> dict[str, dict[str, Any]]:
             if levels.pool:
                 out[name] = {"levels_pooled": len(levels.pool), "patients": levels.held}
         elif codec.number.protection != OPEN:
-            marginal = codec.number.marginal
-            atoms = int((marginal.left == marginal.right).sum())
+            atoms = [c.marginal.left == c.marginal.right for c in codec.number.curves]
             out[name] = {
-                "repeated_values_kept": atoms,
-                "pieces": int(marginal.left.size) - atoms,
+                "repeated_values_kept": sum(int(a.sum()) for a in atoms),
+                "pieces": sum(int((~a).sum()) for a in atoms),
                 "tails": codec.number.protection.tails,
             }
     return out

@@ -38,4 +38,10 @@ def layout_of(encoder: Encoder) -> flows.Layout:
     from synthema_kernels import flows
 
     variables = encoder.variables
-    return flows.Layout(len(variables.numbers), variables.levels, variables.state)
+    return flows.Layout(
+        len(variables.numbers),
+        variables.levels,
+        variables.state,
+        variables.status,
+        variables.admitted,
+    )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def structure_of(encoder: Encoder, n: int) -> flows.Structure:
     """Certainties of the schema and the wide cells of every number, for n training rows."""
-    wide = [codec.number.wide() for codec in encoder.numeric.values()]
+    wide = [curve.wide() for c in encoder.numeric.values() for curve in c.number.curves]
     size = max((len(z) for z, _, _ in wide), default=0) + 1
 
     def padded(part: int) -> jax.Array:

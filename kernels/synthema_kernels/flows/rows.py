@@ -64,11 +64,15 @@ class Layout:
         levels: Number of levels of each discrete variable.
         state: For each number the discrete variable that says whether it is present (level 0), or
             -1.
+        status: For each number another discrete variable that it depends on, or -1; () for none.
+        admitted: For each number the levels of that variable at which it is present; all if empty.
     """
 
     numbers: int
     levels: tuple[int, ...]
     state: tuple[int, ...]
+    status: tuple[int, ...] = ()
+    admitted: tuple[tuple[int, ...], ...] = ()
 
     @property
     def variables(self) -> int:
@@ -89,6 +93,24 @@ class Layout:
     def bends(self) -> int:
         """How many inputs come from numbers: each itself, then its hinges, hinge-major."""
         return self.numbers * (1 + len(KNOTS))
+
+    @property
+    def gates(self) -> tuple[Ints, NDArray[np.bool_]]:
+        """What decides whether a number is present.
+
+        Returns:
+            (p, 2) its state and its status, -1 where it has none; (p, levels) whether a level of
+            the status admits it.
+        """
+        status = [
+            s if levels else -1 for s, levels in zip(self.status, self.admitted, strict=True)
+        ] or [-1] * self.numbers
+        admitted = np.ones((self.numbers, max(self.levels, default=1)), np.bool_)
+        for row, levels in zip(admitted, self.admitted, strict=False):
+            if levels:
+                row[:] = False
+                row[list(levels)] = True
+        return np.stack([self.state, status], 1).astype(np.int32).reshape(-1, 2), admitted
 
     @property
     def starts(self) -> Ints:

@@ -109,7 +109,7 @@ def sample(
     linear = jnp.asarray(np.cumsum([0, *narrow]))  # first linear level of each discrete variable
     starts = jnp.asarray([*layout.starts, 0])
     sizes = jnp.asarray([*layout.levels, 1])
-    states = jnp.asarray([*layout.state, -1])
+    gates = [jnp.asarray(part) for part in layout.gates]
     owner, within = (jnp.asarray(of)[structure.ruled] for of in (layout.owner, layout.within))
     place = member.position[p + owner]
     earlier = jnp.where(place[:, None] < place, structure.forbid, 0.0).astype(kind)
@@ -155,7 +155,8 @@ def sample(
         head = w3[layout.width + rows] @ state.second + b3[layout.width + rows]
         head += skip[layout.linear_levels.size + rows] @ state.inputs[:f]
         scale = jnp.exp(log_scale(head[1]))
-        present, log_weight = gate(state.codes, states[variable]), state.log_weight
+        present = gate(state.codes, *(part[variable] for part in gates))
+        log_weight = state.log_weight
         if allowed is None:
             z = head[0] + scale * spline.inverse(ndtri(u), head[2:])
         else:
@@ -201,15 +202,19 @@ def sample(
         jnp.zeros(n, kind),
     )
     drawn, _ = lax.scan(step, empty, (order, groups))
-    present = jax.vmap(gate, (None, 0))(drawn.codes, states[:-1])
+    present = jax.vmap(gate, (None, 0, 0))(drawn.codes, *gates)
     return Draw(drawn.codes, drawn.inputs[:p], present, drawn.log_weight)
 
 
-def gate(codes: Int[Array, "q n"], state: Int[Array, ""]) -> Bool[Array, n]:
-    """Whether a number is present, from the discrete variable that says so, or -1."""
+def gate(
+    codes: Int[Array, "q n"], of: Int[Array, 2], admitted: Bool[Array, levels]
+) -> Bool[Array, n]:
+    """Whether a number is present, from its state and its status; see `Layout.gates`."""
     if not len(codes):
         return jnp.ones(codes.shape[1], bool)
-    return (state < 0) | (codes[state] == 0)
+    state, status = of
+    free, of_status = codes[state] == 0, admitted[codes[status]]
+    return jnp.asarray(((state < 0) | free) & ((status < 0) | of_status))
 
 
 def width_classes(levels: tuple[int, ...]) -> tuple[list[int], NDArray[np.int32]]:

@@ -77,6 +77,7 @@ def copula_member(
     place = np.full(layout.width, -1)  # of each level among the linear ones
     place[layout.linear_levels] = np.arange(layout.linear_levels.size)
     every = _Moments.of(rows, layout, weight)
+    gates, _ = layout.gates
     for c, (start, size) in enumerate(zip(layout.starts, layout.levels, strict=True)):
         earlier = np.flatnonzero(source < position[layout.numbers + c])
         if place[start] >= 0 and earlier.size:
@@ -85,7 +86,7 @@ def copula_member(
             skip[own[:, None], earlier] = slope
             bias[start : start + size, 0] += shift
     for j in range(layout.numbers):
-        gated = layout.state[j] >= 0
+        gated = gates[j].max() >= 0
         here = _Moments.of(rows, layout, weight * rows.present[j]) if gated else every
         earlier = np.flatnonzero(source < position[j])
         slope, mean, variance = _ridge(here, earlier, j, ridge)
