@@ -28,7 +28,6 @@ from ._panels import (
     PANEL,
     Frame,
     Singles,
-    arranged,
     coded,
     fitted,
     form_of,
@@ -233,7 +232,7 @@ def _held(
         points = turned(pool, frame, axes)
         order = ordered(points, depth, PANEL)
         boxes(points, order, low, high, low16, high16)
-    code = arranged(coded(pool, frame, 1), order) if depth else coded(pool, frame, PANEL)
+    code = coded(pool, frame, PANEL, order)
     if frame.form == "floats":
         half: NDArray[Any] = np.full(panels * PANEL, -1e30, np.float32)
         half[:m] = -code.norm[:m] / 2
@@ -264,7 +263,7 @@ def _asked(
     queries: Floats, order: Integers, frame: Frame, points: Singles, limits: tuple[float, float]
 ) -> Asked:
     farthest, reach = limits
-    code = coded(queries, frame, 1)
+    code = coded(queries, frame, 1, order)
     length = np.sqrt(code.norm)
     rounding = (frame.columns.size + 4) * 2.0**-23 * (length + farthest) * farthest
     lift = LIFT if frame.form == "pairs" else 0.0
