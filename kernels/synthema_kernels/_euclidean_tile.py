@@ -226,6 +226,8 @@ def _offer(
         if task.own and held.order[row] == asked.order[q]:
             continue
         if desk.waiting[w] == WAITING:
+            _shed(desk, w)
+        if desk.waiting[w] == WAITING:
             _measure(asked, held, task, desk, q, w)
         place = w * WAITING + desk.waiting[w]
         desk.rows[place], desk.told[place] = row, score
@@ -282,6 +284,16 @@ def _insert(asked: Asked, held: Held, task: Task, query: int, row: int) -> bool:
         place -= 1
     task.distance[query, place], task.nearest[query, place] = d, row
     return True
+
+
+@inlined
+def _shed(desk: Desk, w: int) -> None:
+    """Drop the rows that wait and have been ruled out by others."""
+    kept = w * WAITING
+    for at in range(kept, kept + WAITING):
+        desk.rows[kept], desk.told[kept] = desk.rows[at], desk.told[at]
+        kept += desk.told[at] >= desk.limit[w]
+    desk.waiting[w] = kept - w * WAITING
 
 
 @inner
