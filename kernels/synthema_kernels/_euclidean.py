@@ -34,6 +34,7 @@ from ._panels import (
     framed,
 )
 from ._simd import HAS_VECTORS
+from ._threads import threads_for
 from .contract import Neighbors
 from .rows import Rows
 
@@ -128,8 +129,8 @@ def _run(
     width = frame.columns.size
     if work >= LARGE:
         boxed = fitted(frame, form_of(width, boxed=True))
-        if _promising(queries, pool, boxed, task):
-            axes, depth = directions(pool.numeric, boxed)
+        axes, depth = directions(pool.numeric, boxed)
+        if _promising(queries, pool, boxed, task, axes, depth):
             held, limits = _held(pool.numeric, boxed, axes, depth)
             share = _trial(queries, held, limits, boxed, task, axes)
             if share < WORTHWHILE:
@@ -163,17 +164,19 @@ def _fitting(task: Task, frame: Frame) -> Task:
     )
 
 
-def _promising(queries: Rows, pool: Rows, frame: Frame, task: Task) -> bool:
+def _promising(
+    queries: Rows, pool: Rows, frame: Frame, task: Task, axes: Singles, depth: int
+) -> bool:
     """Whether boxes rule out anything among a few rows: if not, they do not among many."""
     m = len(pool)
     if m <= 2 * FEW:
         return True
     few = np.ascontiguousarray(pool.numeric[:: m // FEW])
     few.flags.writeable = False  # one type for the compiler
-    axes, depth = directions(few, frame)
-    held, limits = _held(few, frame, axes, depth)
-    task = task._replace(own=False)
-    return _trial(queries, held, limits, frame, task, axes) < HOPELESS
+    with threads_for(0.0):  # so little work is done before a second thread has started
+        held, limits = _held(few, frame, axes, depth)
+        task = task._replace(own=False)
+        return _trial(queries, held, limits, frame, task, axes) < HOPELESS
 
 
 def _trial(

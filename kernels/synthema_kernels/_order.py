@@ -36,8 +36,7 @@ from ._simd import (
 
 SPREAD = 128  # rows of a part that choose where it is split
 PARTS = 64  # of a table: from here on, one thread finishes each
-AXES = 32  # directions computed, lanes of a vector
-MOST_AXES = 24  # of a box at most: later ones add little to a bound
+AXES = 16  # directions of a box at most, lanes of a vector: later ones add little to a bound
 ROW = 2**32 - 1  # the lower half of a key
 
 
@@ -59,7 +58,7 @@ def directions(pool: Floats, frame: Frame) -> tuple[Singles, int]:
     enough = max(8, 4 + int(np.searchsorted(share, 0.9)))
     axes = np.zeros((width, AXES), np.float32)
     axes[:, : min(width, AXES)] = vectors[:, ::-1][:, :AXES]
-    return axes, min(width, MOST_AXES, enough)
+    return axes, min(width, AXES, enough)
 
 
 def turned(rows: Floats, frame: Frame, axes: Singles) -> Singles:
