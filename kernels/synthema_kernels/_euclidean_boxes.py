@@ -20,7 +20,7 @@ from ._simd import (
 )
 
 BLOCK = 64  # queries that share one pass over the panels; one bit each
-CHECKED = 8  # axes between two looks at a box bound
+CHECKED = 4  # axes between two looks at a box bound
 
 
 class Asked(NamedTuple):
