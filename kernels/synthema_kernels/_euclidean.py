@@ -34,7 +34,7 @@ from ._panels import (
     framed,
 )
 from ._simd import HAS_VECTORS
-from ._threads import threads_for
+from ._threads import READ, threads_for
 from .contract import Neighbors
 from .rows import Rows
 
@@ -132,7 +132,8 @@ def _run(
         axes, depth = directions(pool.numeric, boxed)
         if _promising(queries, pool, boxed, task, axes, depth):
             held, limits = _held(pool.numeric, boxed, axes, depth)
-            share = _trial(queries, held, limits, boxed, task, axes)
+            with threads_for(n * READ):
+                share = _trial(queries, held, limits, boxed, task, axes)
             if share < WORTHWHILE:
                 points = turned(queries.numeric, boxed, axes)
                 order = ordered(points, depth, BLOCK)
@@ -175,7 +176,6 @@ def _promising(
     few.flags.writeable = False  # one type for the compiler
     with threads_for(0.0):  # so little work is done before a second thread has started
         held, limits = _held(few, frame, axes, depth)
-        task = task._replace(own=False)
         return _trial(queries, held, limits, frame, task, axes) < HOPELESS
 
 
