@@ -24,8 +24,9 @@ from ._panels import PANEL, Integers, Singles
 from ._simd import take_ticket
 
 OPENING = 1024 // PANEL  # panels that give a first limit; their scores fit the cache of a core
-NEARBY = max(1, 64 // PANEL)  # the same where panels are near each other
-ROUNDS = tuple(np.float32(x) for x in (0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1))
+NEARBY = max(1, 64 // PANEL)  # the same at least, where panels are near each other
+PER_NEIGHBOR = 4  # rows in such panels
+ROUNDS = tuple(np.float32(x) for x in (0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1))  # of `near`
 
 
 @kernel
@@ -154,8 +155,10 @@ def _prune(
     seen = 0
     opening, opened = 0, 0
     if not task.radius.size:
-        opening = nearest_panel(held, low, high, middle, bound16, gaps) // NEARBY * NEARBY
-        opened = min(opening + NEARBY, panels)
+        some = PER_NEIGHBOR * task.distance.shape[1] // PANEL
+        nearby = min(max(NEARBY, some), OPENING)
+        opening = nearest_panel(held, low, high, middle, bound16, gaps) // nearby * nearby
+        opened = min(opening + nearby, panels)
         open_block(asked, held, task, desk, start, opening, opened - opening, size)
         seen += size * (opened - opening)
     beyond = farthest(desk, size)
