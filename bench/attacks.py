@@ -7,7 +7,8 @@ table, seed, candidate and part, so an interrupted run goes on where it stopped.
 
     --run            measure what is absent (else only print what is there)
     --minutes M      start nothing new after M minutes
-    --page           write the tables into docs/attacks.md
+    --page           write the tables into docs/attacks.md; a figure there of which no result is
+                     kept here stays as it is
     --tables, --seeds, --made, --parts    only these
 """
 
@@ -57,6 +58,9 @@ MADE = {
     "fresh": "fresh people",
 }
 PARTS = ("rows", "disclosure", "flows", "model")
+ABSENT = "–"
+Grid = dict[str, dict[str, str]]  # cells by line and column
+Page = dict[str, dict[str, Grid]]  # tables by heading and caption
 SHADOWS = {"flows": 16, "model": 64}
 # as the overfitted target is trained, for fewer steps
 HARD = ShadowSettings(steps=1200, dropout=0.0)
@@ -237,64 +241,102 @@ def run(asked: argparse.Namespace) -> None:
         print(f"{path.stem}: {found['seconds']:.0f} s", flush=True)
 
 
-def tables(names: Sequence[str], seeds: Sequence[int]) -> Iterator[str]:
-    """What was measured, in Markdown: mean over seeds, and the intervals' mean ends."""
+def tables(names: Sequence[str], seeds: Sequence[int]) -> Page:
+    """What was measured: mean over seeds, and the intervals' mean ends."""
+    page: Page = {}
     for name in names:
         found = {
             made: [
-                [json.loads(path.read_text()) for path in paths]
+                json.loads(path.read_text())
                 for part in PARTS
-                if (paths := [p for s in seeds if (p := kept(name, s, made, part)).exists()])
+                for seed in seeds
+                if (path := kept(name, seed, made, part)).exists()
             ]
             for made in MADE
         }
-        seen = {m: parts for m, parts in found.items() if parts}
-        if not seen:
+        if not any(found.values()):
             continue
-        yield f"\n### {name}, {TABLES[name] // 2:,} members, {TABLES[name] // 4:,} controls\n"
-        for rate, what in (("auc", "AUC"), ("tpr_at_1", "TPR at 1 % FPR")):
-            yield f"\n{what}, mean over seeds [mean ends of the 95 % intervals]:\n"
-            yield from grid(seen, "attacks", rate)
-        if any("risks" in one for parts in seen.values() for part in parts for one in part):
-            yield "\nRisk beyond the control, worst of each kind:\n"
-            yield from grid(seen, "risks", None)
-        p_values = {
-            m: [one["p_value"] for part in parts for one in part if "p_value" in one]
-            for m, parts in seen.items()
+        head = f"{name}, {TABLES[name] // 2:,} members, {TABLES[name] // 4:,} controls"
+        page[head] = {
+            "AUC, mean over seeds [mean ends of the 95 % intervals]:": grid(
+                found, "attacks", "auc"
+            ),
+            "TPR at 1 % FPR, mean over seeds [mean ends of the 95 % intervals]:": grid(
+                found, "attacks", "tpr_at_1"
+            ),
+            "Risk beyond the control, worst of each kind:": grid(found, "risks", None),
+            "Verdict:": {"leak found, of seeds": verdicts(found)},
         }
-        yield "\n| verdict | " + " | ".join(MADE[m] for m in seen) + " |"
-        yield "| --- |" + " --- |" * len(seen)
-        yield (
-            "| leak found, of seeds | "
-            + " | ".join(f"{sum(p <= 0.05 for p in ps)} of {len(ps)}" for ps in p_values.values())
-            + " |"
-        )
+    return page
 
 
-def grid(seen: dict[str, Any], section: str, rate: str | None) -> Iterator[str]:
+def grid(found: dict[str, list[Any]], section: str, rate: str | None) -> Grid:
     """One line a measure, one column a candidate."""
-    names = dict.fromkeys(
-        measure
-        for parts in seen.values()
-        for part in parts
-        for one in part
-        for measure in one.get(section, {})
-    )
-    yield "| | " + " | ".join(MADE[m] for m in seen) + " |"
-    yield "| --- |" + " --- |" * len(seen)
-    for measure in names:
-        cells = []
-        for parts in seen.values():
-            values = [
-                one[section][measure] if rate is None else one[section][measure][rate]
-                for part in parts
-                for one in part
-                if one.get(section, {}).get(measure) is not None
-            ]
+    lines: Grid = {}
+    for made, results in found.items():
+        for name in dict.fromkeys(name for one in results for name in one.get(section, {})):
+            cells = [one[section][name] for one in results if name in one.get(section, {})]
+            values = [cell if rate is None else cell[rate] for cell in cells if cell is not None]
             values = [value for value in values if value[0] is not None]
-            mean = np.mean(values, axis=0) if values else None
-            cells.append("–" if mean is None else "{:.3f} [{:.3f}, {:.3f}]".format(*mean))
-        yield f"| {measure} | " + " | ".join(cells) + " |"
+            if values:
+                mean = "{:.3f} [{:.3f}, {:.3f}]".format(*np.mean(values, axis=0))
+                lines.setdefault(name, {})[MADE[made]] = mean
+    return lines
+
+
+def verdicts(found: dict[str, list[Any]]) -> dict[str, str]:
+    judged = {m: [one["p_value"] for one in found[m] if "p_value" in one] for m in found}
+    return {MADE[m]: f"{sum(p <= 0.05 for p in ps)} of {len(ps)}" for m, ps in judged.items() if ps}
+
+
+def markdown(page: Page) -> Iterator[str]:
+    for head, captions in page.items():
+        yield f"\n### {head}"
+        for caption, lines in captions.items():
+            seen = {column for line in lines.values() for column in line}
+            columns = [column for column in MADE.values() if column in seen]
+            if not columns:
+                continue
+            yield f"\n{caption}\n"
+            yield "| | " + " | ".join(columns) + " |"
+            yield "| --- |" + " --- |" * len(columns)
+            for name, line in lines.items():
+                if line:
+                    cells = (line.get(column, ABSENT) for column in columns)
+                    yield f"| {name} | " + " | ".join(cells) + " |"
+
+
+def read(text: str) -> Page:
+    """The page back from its Markdown."""
+    page: Page = {}
+    head, caption, columns = "", "", [""]
+    for line in text.splitlines():
+        if line.startswith("### "):
+            head = line.removeprefix("### ")
+        elif line.startswith("| | "):
+            columns = [cell.strip() for cell in line.split("|")[2:-1]]
+        elif line.startswith("| --- "):
+            continue
+        elif line.startswith("| "):
+            name, *cells = (cell.strip() for cell in line.split("|")[1:-1])
+            row = dict(zip(columns, cells, strict=True))
+            known = {column: cell for column, cell in row.items() if cell != ABSENT}
+            page.setdefault(head, {}).setdefault(caption, {})[name] = known
+        elif line:
+            caption = line
+    return page
+
+
+def over(old: Page, new: Page) -> Page:
+    """The old page, with every figure that the new one has in its place."""
+    page: Page = {}
+    for one in (old, new):
+        for head, captions in one.items():
+            for caption, lines in captions.items():
+                for name, line in lines.items():
+                    below = page.setdefault(head, {}).setdefault(caption, {})
+                    below.setdefault(name, {}).update(line)
+    return page
 
 
 def main() -> None:
@@ -309,12 +351,13 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.run:
         run(asked)
-    text = "\n".join(tables(asked.tables, asked.seeds))
-    print(text)
+    found = tables(asked.tables, asked.seeds)
+    print("\n".join(markdown(found)))
     if asked.page:
         page = Path(__file__).parents[1] / "docs" / "attacks.md"
         before, _, rest = page.read_text().partition("<!-- tables -->")
-        _, _, after = rest.partition("<!-- end -->")
+        old, _, after = rest.partition("<!-- end -->")
+        text = "\n".join(markdown(over(read(old), found)))
         page.write_text(f"{before}<!-- tables -->\n{text}\n\n<!-- end -->{after}")
 
 

@@ -21,7 +21,7 @@ from synthema_core.encoding import Encoder
 from synthema_core.privacy.values import values
 from synthema_kernels import Rows
 
-TABLES = ("aml_amlsg_2016", "mgus2", "beataml2_2022", "flchain")
+TABLES = ("aml_amlsg_2016", "mgus2", "beataml2_2022", "flchain", "support2")
 MOST = 5000
 
 
@@ -44,9 +44,7 @@ def measure(table: pl.DataFrame, name: str, seed: int) -> np.ndarray:
     for column, codec in encoder.numeric.items():
         if not table[column].dtype.is_numeric():
             continue
-        members, others = (
-            part[column].cast(pl.Float64).fill_null(np.nan).to_numpy() for part in (train, holdout)
-        )
+        members, others = (codec.floats(part[column]) for part in (train, holdout))
         free = [x[np.isfinite(x) & ~np.isin(x, codec.number.atoms)] for x in (members, others)]
         people = Rows(numeric=np.concatenate([members, others])[:, None])
         floor.append(apart(*free))

@@ -275,7 +275,8 @@ class Encoder:
             return codec.levels.examples(name)
         number = replace(codec.number, cap=None)  # whatever the bound
         drawn = number.marginal.at(_thinned(number.marginal.points(), EXAMPLES))
-        free = np.concatenate([drawn, named, np.floor(named), np.ceil(named)])
+        bounds = codec.scale.read(np.array(named, np.float64))
+        free = np.concatenate([drawn, bounds, np.floor(named), np.ceil(named)])
         level = np.repeat(np.arange(number.levels, dtype=np.int32), free.size)
         every = np.tile(free, number.levels)
         values = number.values(level, np.zeros(level.size), dict.fromkeys(number.ties, every))

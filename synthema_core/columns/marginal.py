@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import smooth_search
+from .bits import Bits
 from .normal import ndtr, ndtri
-from .pieces import DUST
+from .pieces import DUST, decimals_of
 from .protected import OPEN, Protection, tailed
 from .smooth import Sample
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-MAX_DECIMALS = 12
 # offsets at which an exponential tail has 2, 10, 25, 50 and 100 % of its mass left
 TAIL = np.log([50.0, 10.0, 4.0, 2.0, 1.0])
 FAR = 1e4  # stands for infinity at the edges of the normal scale; as `flows.FAR`
@@ -49,12 +49,14 @@ class Marginal:
         right: (m,) right end; equal to the left end where the piece is an atom.
         f: (m + 1,) distribution function before each piece, and 1.
         decimals: (m,) decimals of the values read off each piece; unused for an atom.
+        grid: Bits that every value read is rounded to, as the training values were; None if not.
     """
 
     left: Floats
     right: Floats
     f: Floats
     decimals: Ints
+    grid: Bits | None = None
 
     @classmethod
     def fit(cls, values: Floats, protection: Protection = OPEN) -> Marginal:
@@ -98,19 +100,21 @@ class Marginal:
         count = np.bincount(inverse, weights=times).astype(np.int64)
         least = min(protection.min_count, values.size)
         sample = Sample.of(usual, count, decimals_of(usual), least)
-        found, curve = smooth_search.fit(sample, lambda p, v: cls._of(p).masses(v))
+        grid = Bits.grid_of(values)
+        found, curve = smooth_search.fit(sample, lambda p, v: cls._of(p, grid).masses(v))
         if protection.tails == "fitted":
             found = tailed(found, sample, curve)
-        return cls._of(found)
+        return cls._of(found, grid)
 
     @classmethod
-    def _of(cls, found: Pieces) -> Marginal:
+    def _of(cls, found: Pieces, grid: Bits | None) -> Marginal:
         total = np.cumsum(found.mass)
         return cls(
             left=found.left,
             right=found.right,
             f=np.concatenate([[0.0], total / total[-1]]),
             decimals=found.decimals,
+            grid=grid,
         )
 
     def masses(self, values: Floats) -> Floats:
@@ -144,6 +148,29 @@ class Marginal:
         The cell of a value is what is read as that value. One that cannot be drawn is read as the
         nearest that can.
         """
+        if self.grid is None:
+            return self._nearest(values)
+        first, after = self.grid.span(values)
+        low, high = self._below(first), self._below(after)
+        near_low, near_high = self._nearest(values)
+        drawn = high > low
+        return np.where(drawn, low, near_low), np.where(drawn, high, near_high)
+
+    def _below(self, x: Floats) -> Floats:
+        """Mass of all that is read as less than x before it is rounded to the grid."""
+        i = np.clip(np.searchsorted(self.left, x, side="right") - 1, 0, None)
+        left, right, unit = self.left[i], self.right[i], 10.0 ** self.decimals[i]
+        _, first, last = self._read(x, i)
+        k = np.ceil(x * unit - DUST)  # of the first value that is not less
+        end = np.clip(np.where(k > last, right, (k - 0.5) / unit), left, right)
+        end = np.where((k <= first) | (x <= left), left, end)
+        size = np.where(right > left, right - left, 1.0)
+        share = np.where(right > left, (end - left) / size, x > left)
+        mass: Floats = self.f[i] + (self.f[i + 1] - self.f[i]) * share
+        return mass
+
+    def _nearest(self, values: Floats) -> tuple[Floats, Floats]:
+        """Edges of the cell of each value, or of the nearest that can be drawn, before rounding."""
         i = np.clip(np.searchsorted(self.left, values, side="right") - 1, 0, None)
         after = np.minimum(i + 1, self.left.size - 1)
         dust = DUST / 10.0 ** self.decimals[after]  # a value on the boundary is the next piece's
@@ -162,6 +189,10 @@ class Marginal:
 
     def upto(self, values: Floats) -> Floats:
         """Mass of all that is read as `values` or less; where nothing is, of the smallest cell."""
+        if self.grid is not None:
+            first, after = self.grid.span(values)
+            whole = self._below(np.where(self.grid.stored(values) <= values, after, first))
+            return np.maximum(whole, self.edges(self.quantile(np.zeros(1)))[1])
         i = np.clip(np.searchsorted(self.left, values, side="right") - 1, 0, None)
         unit = 10.0 ** self.decimals[i]
         within = np.minimum(np.floor(values * unit + DUST) / unit, self.right[i])
@@ -182,7 +213,7 @@ class Marginal:
         value = np.clip(k, first, np.maximum(first, last)) / 10.0 ** self.decimals[i]
         atom = self.left[i] == self.right[i]
         drawn: Floats = np.where(atom, self.left[i], value) + 0.0  # no negative zero
-        return drawn
+        return drawn if self.grid is None else self.grid.stored(drawn)
 
     def wide(self) -> tuple[Floats, Floats, Floats]:
         """Median and edges on the normal scale of the widest cells, ascending: (cells,) each."""
@@ -206,9 +237,8 @@ class Marginal:
         place = np.arange(piece.size) - np.repeat(np.cumsum(many[few]) - many[few], many[few])
         atom = self.left[piece] == self.right[piece]
         each = (first[piece] + place) / 10.0 ** self.decimals[piece]
-        return np.unique(
-            np.concatenate([np.where(atom, self.left[piece], each), self.at(self.points())])
-        )
+        read = np.concatenate([np.where(atom, self.left[piece], each), self.at(self.points())])
+        return np.unique(read if self.grid is None else self.grid.stored(read))
 
     def _read(self, x: Floats, i: Ints) -> tuple[Floats, Floats, Floats]:
         """Nearest grid point of piece i in units of its last decimal, its first and its last."""
@@ -224,13 +254,14 @@ class Marginal:
             "right": self.right.tolist(),
             "f": self.f.tolist(),
             "decimals": self.decimals.tolist(),
-        }
+        } | ({"grid": self.grid.to_dict()} if self.grid else {})
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Marginal:
         """Undo `to_dict`."""
         left, right, f = (np.asarray(data[key], np.float64) for key in ("left", "right", "f"))
-        return cls(left=left, right=right, f=f, decimals=np.asarray(data["decimals"], np.int64))
+        grid = Bits.from_dict(data["grid"]) if data.get("grid") else None
+        return cls(left, right, f, np.asarray(data["decimals"], np.int64), grid)
 
 
 def normal_cells(low: Floats, high: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -238,15 +269,6 @@ def normal_cells(low: Floats, high: Floats) -> tuple[Floats, Floats, Floats, Flo
     with np.errstate(divide="ignore"):
         a, b = np.clip(ndtri(low), -FAR, FAR), np.clip(ndtri(high), -FAR, FAR)
         return ndtri((low + high) / 2), a, b, np.log(b - a)
-
-
-def decimals_of(values: Floats) -> Ints:
-    """How many decimals each value was recorded with; single-precision dust is not counted."""
-    out = np.full(values.shape, MAX_DECIMALS, np.int64)
-    for decimals in reversed(range(MAX_DECIMALS)):
-        dust = 5e-8 * np.abs(values)
-        out[np.abs(values - np.round(values, decimals)) <= dust] = decimals
-    return out
 
 
 def _dusted(values: Floats) -> Floats:

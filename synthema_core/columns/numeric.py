@@ -40,14 +40,15 @@ class Numeric:
         Raises:
             SchemaError: If the column holds no value.
         """
-        read = scale.scale_of(column)
+        read = scale.scale_of(column, recognize=protection.min_count > 1)
         values = read.floats(column)
-        if (np.isnan(values) | np.isin(values, spec.sentinels)).all():
+        sentinels = tuple(read.read(np.array(spec.sentinels, np.float64)).tolist())
+        if (np.isnan(values) | np.isin(values, sentinels)).all():
             raise SchemaError(
                 f"column {spec.name!r}: expected {spec.kind} values, got only missing ones. "
                 "Drop the column, or declare it constant."
             )
-        return cls(read, Number.fit(values, sentinels=spec.sentinels, protection=protection))
+        return cls(read, Number.fit(values, sentinels=sentinels, protection=protection))
 
     @property
     def choices(self) -> int:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
 
 DUST = 1e-6  # of a unit of the last decimal: what arithmetic may add to a number read at it
+MAX_DECIMALS = 12
 LEAST_MASS = 1e-12  # below which a piece is none, and of a value that cannot be drawn
 
 
@@ -65,3 +66,12 @@ def holds(left: Floats | float, right: Floats | float, decimals: Ints | int) -> 
     unit = 10.0 ** np.asarray(decimals, np.float64)
     held: Bools = np.ceil(left * unit - DUST) < np.ceil(right * unit - DUST)
     return held
+
+
+def decimals_of(values: Floats) -> Ints:
+    """How many decimals each value was recorded with; single-precision dust is not counted."""
+    out = np.full(values.shape, MAX_DECIMALS, np.int64)
+    for decimals in reversed(range(MAX_DECIMALS)):
+        dust = 5e-8 * np.abs(values)
+        out[np.abs(values - np.round(values, decimals)) <= dust] = decimals
+    return out

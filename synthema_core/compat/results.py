@@ -79,7 +79,7 @@ class EvaluationResults:
         if self.n_control is None:
             return self.attack_rate.to_risk()
         counts = self.n_success, self.n_attacks_ori, self.n_control, self.n_attacks_control
-        found = excess(*counts, z=quantile(self.confidence_level))
+        found = excess(*counts, outside=outside(self.confidence_level))
         if found.value is None or found.low is None or found.high is None:
             return PrivacyRisk(NAN, (NAN, NAN))
         value, low, high = (min(max(x, 0.0), 1.0) for x in (found.value, found.low, found.high))
@@ -88,17 +88,17 @@ class EvaluationResults:
     def _rate(self, hits: float, n: float) -> SuccessRate:
         if n == 0:
             return SuccessRate(NAN, NAN)
-        low, high = wilson(hits, n, z=quantile(self.confidence_level))
+        low, high = wilson(hits, n, z=NormalDist().inv_cdf(1 - outside(self.confidence_level)))
         return SuccessRate((low + high) / 2, (high - low) / 2)
 
 
-def quantile(confidence_level: float) -> float:
-    """Half width of a normal interval in standard errors."""
+def outside(confidence_level: float) -> float:
+    """Chance that the truth lies below an interval of this confidence, and that it lies above."""
     if not 0 < confidence_level < 1:
         raise ValueError(
             f"confidence_level: expected a number between 0 and 1, got {confidence_level}"
         )
-    return NormalDist().inv_cdf((1 + confidence_level) / 2)
+    return (1 - confidence_level) / 2
 
 
 class Evaluator:

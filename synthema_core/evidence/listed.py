@@ -20,8 +20,8 @@ from .material import Group
 SOURCE = (
     "Values that the file lists or that follow from its boundaries, v' = 2 m - v, against those of "
     "training patients and of people never seen; risk = (main - control) / (1 - control) as in "
-    "Giomi et al. (2023), PoPETs 2023(2), 312-328, intervals by Wilson (1927) and Donner & Zou "
-    "(2012)."
+    "Giomi et al. (2023), PoPETs 2023(2), 312-328, intervals by Wilson (1927), that of the risk by "
+    "Donner & Zou (2012) with limits by Clopper & Pearson (1934)."
 )
 
 Floats = NDArray[np.float64]

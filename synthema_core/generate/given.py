@@ -58,6 +58,7 @@ def allowed_where(encoder: Encoder, wanted: Wanted) -> flows.Allowed:
                 levels[own, 0] &= (state == 1) == bool(condition.missing)
             asked = _interval(condition)
             if asked is not None and isinstance(scale, Plain):
+                asked = scale.around(*asked)
                 for place, atom in enumerate(number.atoms):
                     levels[layout[name] + 1 + number.missing + place] &= (
                         asked[0] <= atom <= asked[1]

@@ -8,20 +8,19 @@ disclosure by the synthetic table.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthema_kernels import Rows
 
-from ..intervals import EMPTY, Z80, Z95, Estimate, wilson
+from ..intervals import EMPTY, Z80, Z95, Estimate, clopper_pearson, wilson
 
 SOURCE = (
     "Giomi et al. (2023), A unified framework for quantifying privacy risk in synthetic data, "
     "PoPETs 2023(2), 312-328: risk = (main - control) / (1 - control). Shares by Wilson (1927); "
     "the risk by MOVER on the ratio of the two failure rates, Donner & Zou (2012), Stat. Methods "
-    "Med. Res. 21, 347-359."
+    "Med. Res. 21, 347-359, with limits of each rate by Clopper & Pearson (1934)."
 )
 TRIED = (
     " The worst of several attacks: its interval is widened so that those of all of them hold at "
@@ -45,7 +44,8 @@ class Attack:
         baseline: Share it would succeed on by guessing blindly, in expectation.
         risk: (main - control) / (1 - control): 0 is no disclosure, 1 the worst. Empty if either
             side is, or if the attack never fails on the control.
-        minimum_detectable_risk: Smallest risk whose interval excludes 0 in four audits of five.
+        minimum_detectable_risk: Smallest risk whose interval excludes 0 in four audits of five or
+            more.
         succeeded: (n,) whether it succeeds on each training row; False where not attacked.
         controls_succeeded: (h,) the same of each holdout row.
         attacked: (n,) which training rows were attacked; None is all of them.
@@ -117,7 +117,7 @@ def corrected(attack: Attack, tried: int) -> Attack:
         n,
         round(control.value * h, 9),
         h,
-        z=NormalDist().inv_cdf(1 - 0.025 / tried),
+        outside=0.025 / tried,
     )
     return replace(attack, risk=found, tried=tried, source=attack.source + TRIED)
 
@@ -199,29 +199,33 @@ def share(hits: float, n: int) -> Estimate:
 
 
 def risk(
-    hits: float, n: float, control_hits: float, controls: float, *, z: float = Z95
+    hits: float, n: float, control_hits: float, controls: float, *, outside: float = 0.025
 ) -> Estimate:
     """What an attack wins beyond its control: 1 minus the ratio of the two failure rates.
+
+    Given the synthetic table, people fail or not independently of each other, so the two counts are
+    binomial. With Wilson's limits of each rate the interval holds at 95 % on average, less where
+    half of the people fail or the control is small; with exact ones it holds there too.
 
     Args:
         hits: Successes on training people, of `n`.
         n: Training people attacked; may be an effective number, as all four may.
         control_hits: Successes on holdout people, of `controls`.
         controls: Holdout people attacked.
-        z: Half width of the interval in standard errors.
+        outside: Chance that the truth lies below the limits of each rate, and that it lies above.
 
     Returns:
         Risk, at most 1; below 0 where the control did better by chance. Empty without people on
         either side, or if the control never failed: then there is nothing left to disclose.
 
     Source: Donner & Zou (2012), Stat. Methods Med. Res. 21, 347-359, equation for a ratio, with
-        Wilson's limits.
+        limits by Clopper & Pearson (1934), Biometrika 26, 404-413.
     """
     if n == 0 or controls == 0 or control_hits >= controls:
         return EMPTY
     ours, theirs = 1 - hits / n, 1 - control_hits / controls
-    low1, high1 = wilson(n - hits, n, z=z)
-    low2, high2 = wilson(controls - control_hits, controls, z=z)
+    low1, high1 = clopper_pearson(n - hits, n, outside=outside)
+    low2, high2 = clopper_pearson(controls - control_hits, controls, outside=outside)
     product = ours * theirs
 
     def ratio(one: float, other: float, sign: int) -> float:
@@ -241,12 +245,39 @@ def risk(
 
 
 def detectable(control_hits: float, controls: float, n: float) -> float:
-    """A normal approximation at the control's share, capped at 1: at 1 nothing is detectable."""
+    """Smallest risk whose interval excludes 0 in four audits of five or more.
+
+    A normal approximation with the variances of both sides at that risk, and a continuity
+    correction, since the limits of the interval are exact.
+
+    Args:
+        control_hits: Successes on holdout people, of `controls`.
+        controls: Holdout people attacked; may be an effective number, as all may.
+        n: Training people attacked.
+
+    Returns:
+        Risk, at most 1: there nothing is detectable, or nearly so.
+
+    Source: Fleiss, Tytun & Ury (1980), Biometrics 36, 343-346.
+    """
     if n == 0 or controls == 0:
         return 1.0
-    chance = (control_hits + 1) / (controls + 2)
-    spread = math.sqrt(chance * (1 - chance) * (1 / n + 1 / controls))
-    return min(1.0, (Z95 + Z80) * spread / (1 - chance))
+    chance, each = (control_hits + 1) / (controls + 2), 1 / n + 1 / controls
+
+    def seen(beyond: float) -> bool:
+        ours = min(chance + beyond, 1.0)
+        pooled = (n * ours + controls * chance) / (n + controls)
+        null = pooled * (1 - pooled) * each
+        own = ours * (1 - ours) / n + chance * (1 - chance) / controls
+        return beyond - each / 2 >= Z95 * math.sqrt(null) + Z80 * math.sqrt(own)
+
+    unseen, found = 0.0, 1 - chance
+    if not seen(found):
+        return 1.0
+    for _ in range(60):
+        middle = (unseen + found) / 2
+        unseen, found = (unseen, middle) if seen(middle) else (middle, found)
+    return found / (1 - chance)
 
 
 def drawn(n: int, most: int | None, rng: np.random.Generator) -> NDArray[np.int64]:

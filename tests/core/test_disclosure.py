@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
+from synthema_core.privacy.attack import detectable
 from synthema_core.privacy.disclosure import (
     inference,
     linkability,
@@ -139,6 +141,37 @@ def test_the_interval_of_a_risk():
     worse = risk(10, 50, 30, 50)
     assert worse.value == pytest.approx(-1.0)
     assert worse.high < 0
+
+
+@pytest.mark.parametrize(("n", "h"), [(40, 40), (25, 60), (120, 12)])
+@pytest.mark.parametrize("leak", [0.0, 0.3])
+def test_the_interval_of_a_risk_covers_at_least_as_often_as_it_says(n, h, leak):
+    """Exactly, over all pairs of counts, but for a control that never fails: that has no risk."""
+    grid = [[risk(a, n, b, h) for b in range(h)] for a in range(n + 1)]
+    held = np.array(
+        [[one.low <= leak + 1e-12 and leak <= one.high + 1e-12 for one in line] for line in grid]
+    )
+    for share in np.linspace(0.02, 0.98, 25):
+        main = binom.pmf(np.arange(n + 1), n, share + leak * (1 - share))
+        control = binom.pmf(np.arange(h), h, share)
+        assert main @ held @ control >= 0.95 * control.sum()
+
+
+@pytest.mark.parametrize(("n", "h"), [(40, 40), (60, 120), (120, 30)])
+def test_a_detectable_risk_is_seen_in_four_audits_of_five(n, h):
+    """Exactly, over all pairs of counts; few controls that fail make it too careful, never bold."""
+    seen = np.array([[risk(a, n, b, h).low > 0 for b in range(h)] for a in range(n + 1)])
+    for share in (0.05, 0.2, 0.5, 0.7):
+        least = detectable(share * h, h, n)
+        main = binom.pmf(np.arange(n + 1), n, share + least * (1 - share))
+        power = main @ seen @ binom.pmf(np.arange(h), h, share)
+        assert 0.78 <= power <= 0.95 or least == 1.0
+    assert detectable(0, 0, n) == detectable(h, h, n) == 1.0
+
+
+def test_a_risk_with_a_correction_has_a_wider_interval():
+    alone, one_of_ten = risk(12, 40, 5.5, 30.5), risk(12, 40, 5.5, 30.5, outside=0.0025)
+    assert one_of_ten.low < alone.low < alone.value < alone.high < one_of_ten.high
 
 
 def test_the_two_sources_must_not_overlap():
