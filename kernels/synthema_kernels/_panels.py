@@ -25,6 +25,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from ._bytes_tile import fetch
+from ._holes import with_holes
 from ._jit import inlined, kernel
 from ._simd import (
     HAS_AVX2,
@@ -128,7 +129,7 @@ def sampled(rows: Floats) -> Floats:
 
 def framed(queries: Floats, pool: Floats, weights: Floats) -> Frame:
     """The frame of a search; without columns if no column can tell rows apart."""
-    holed = _holed(queries) | _holed(pool)
+    holed = with_holes(queries) | with_holes(pool)
     values = np.sort(np.ascontiguousarray(sampled(pool).T))  # missing last
     known = values.shape[1] - np.isnan(values).sum(axis=1)
     rank = (CLIPPED * known).astype(np.int64)
@@ -166,28 +167,6 @@ def framed(queries: Floats, pool: Floats, weights: Floats) -> Frame:
         reach=0.0,
         shift=0,
     )
-
-
-def _holed(rows: Floats) -> NDArray[np.bool_]:
-    """Columns in which some number is missing."""
-    nothing = np.zeros((64, rows.shape[1]))
-    _add_nothing(rows, nothing)
-    missing: NDArray[np.bool_] = np.isnan(nothing.sum(axis=0))
-    return missing
-
-
-@kernel
-def _add_nothing(rows: Floats, nothing: Floats) -> None:
-    """Zero for each column, or NaN where a number is missing."""
-    n, width = rows.shape
-    whole = width - width % 8
-    for part in prange(nothing.shape[0]):
-        for i in range(n * part // nothing.shape[0], n * (part + 1) // nothing.shape[0]):
-            for c in range(0, whole, 8):
-                x, at = load(rows, i * width + c, 8), part * width + c
-                store(nothing, at, add(load(nothing, at, 8), subtract(x, x)))
-            for c in range(whole, width):
-                nothing[part, c] += rows[i, c] - rows[i, c]
 
 
 def form_of(width: int, *, boxed: bool) -> Form:
