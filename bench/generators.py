@@ -7,8 +7,8 @@ generator, table and seed, so that an interrupted run goes on where it stopped:
 
     --draw       draw and mark what is absent (else only print what is there)
     --again G    forget what generator G drew
-    --picture    write docs/images/generators.png
-    --page       write the tables into docs/generators.md
+    --page       write its rows into the tables of docs/generators.md; rows without marks stay
+    --picture    draw docs/images/generators.png from the tables of that page
 
 Slow rivals get fewer seeds (`SEEDS`); the tables say how many each had.
 """
@@ -28,8 +28,9 @@ from typing import Any
 import polars as pl
 
 import synthema_core as sc
-from bench.exam.paper import marginals, mark, mean_and_spread
+from bench.exam.paper import marginals, mark
 from bench.exam.protocols import PROTOCOLS, Split, split, table_of
+from bench.generators_page import LABELS, PAGE, Table, read, row_of, written
 from bench.rivals_cart import cart
 from synthema_core.rules import from_dict
 
@@ -43,24 +44,11 @@ ENVIRONMENTS = {
     "tabularargn": "mostlyai",
     "tabddpm": "synthcity",
 }
-LABELS = {
-    "fresh": "fresh patients (ceiling)",
-    "flow": "FlowGenerator, ours",
-    "flow_open": "the same, nothing kept back",
-    "cart": "sequential CART",
-    "arf": "ARF (arfpy)",
-    "tvae": "TVAE (SDV)",
-    "ctgan": "CTGAN (SDV)",
-    "gaussian_copula": "Gaussian copula (SDV)",
-    "tabularargn": "TabularARGN (mostlyai)",
-    "tabddpm": "TabDDPM (synthcity)",
-    "avatar": "avatar, k = 20, ours",
-    "marginals": "independent marginals (floor)",
-}
 # seeds on the AML table and on each of the others: what two cores can draw in an evening; the last
 # two could not be installed there
 SEEDS = {
     "marginals": (5, 2),
+    "copy": (5, 2),
     "cart": (5, 2),
     "flow": (5, 2),
     "flow_open": (3, 0),
@@ -73,24 +61,6 @@ SEEDS = {
     "tabddpm": (0, 0),
 }
 LONGEST = 900  # seconds that a rival may take for one draw
-COLUMNS = {
-    "c2st": "C2ST AUC",
-    "c2st_sharp": "sharp",
-    "shape": "shape",
-    "pair": "pair",
-    "tstr": "TSTR",
-    "c_index": "C-index",
-    "km": "KM",
-    "km_strata": "strata",
-    "ties": "ties",
-    "broken": "broken",
-    "coverage": "coverage",
-    "dcr_share": "DCR",
-    "verbatim": "verbatim",
-    "membership": "membership",
-    "tpr": "TPR",
-    "draw_seconds": "seconds",
-}
 
 
 def schema_of(name: str, train: pl.DataFrame) -> sc.Schema:
@@ -127,6 +97,7 @@ OWN: dict[str, Callable[[str, Split, int], pl.DataFrame]] = {
     "flow": _flow,
     "flow_open": _flow_open,
     "avatar": _avatar,
+    "copy": lambda _, parts, seed: parts.train,
     "cart": lambda _, parts, seed: cart(parts.train, parts.train.height, seed=seed),
     "marginals": lambda _, parts, seed: marginals(parts.train, seed),
 }
@@ -236,28 +207,16 @@ def results(name: str) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def printed(name: str) -> str:
-    """The table of a patient table, in Markdown."""
-    lines = [
-        "| | splits | " + " | ".join(COLUMNS.values()) + " |",
-        "| --- |" + " ---: |" * (len(COLUMNS) + 1),
-    ]
-    for generator, rows in results(name).items():
-        cells = []
-        for measure in COLUMNS:
-            pair = mean_and_spread(rows, measure)
-            if pair is None:
-                cells.append("–")
-            elif measure == "draw_seconds":
-                cells.append(f"{pair[0]:.0f}")
-            elif measure in ("c2st", "membership") and len(rows) > 1:
-                cells.append(f"{pair[0]:.3f} ({pair[1]:.3f})")
-            else:
-                cells.append(f"{pair[0]:.3f}")
-        lines.append(f"| {LABELS[generator]} | {len(rows)} | " + " | ".join(cells) + " |")
-    for path in sorted((RESULTS / name).glob("*/*.failed")):
-        lines.append(f"\n{LABELS[path.parent.name]}, split {path.stem}: {path.read_text()}.")
-    return "\n".join(lines)
+def table(name: str) -> Table:
+    """What the page says of a patient table, from its marks and failures."""
+    patients = table_of(name)
+    facts = f"{patients.height // 2:,} patients to fit on, {len(patients.columns)} columns."
+    failures = sorted((RESULTS / name).glob("*/*.failed"))
+    return Table(
+        facts,
+        {LABELS[generator]: row_of(marks) for generator, marks in results(name).items()},
+        [f"{LABELS[p.parent.name]}, split {p.stem}: {p.read_text()}." for p in failures],
+    )
 
 
 def main() -> None:
@@ -277,16 +236,16 @@ def main() -> None:
                 path.unlink()
     if asked.draw:
         work(asked.tables, asked.generators, asked.first, asked.seeds or 99)
-    for name in asked.tables:
-        print(f"\n{name}\n\n{printed(name)}")
+    tables = {name: table(name) for name in asked.tables if results(name)}
+    for name, found in tables.items():
+        print(f"\n{name}\n\n{found}")
+    if asked.page:
+        PAGE.write_text(written(PAGE.read_text(), tables))
+        print(PAGE)
     if asked.picture:
         from bench.generators_picture import draw
 
-        draw({name: results(name) for name in PROTOCOLS})
-    if asked.page:
-        from bench.generators_picture import write_page
-
-        write_page({name: printed(name) for name in PROTOCOLS if results(name)})
+        draw(read(PAGE.read_text()))
 
 
 if __name__ == "__main__":

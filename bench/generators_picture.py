@@ -1,7 +1,6 @@
-"""Quality against privacy, a panel a table, from the marks of `bench.generators`; and its page."""
+"""Quality against privacy, a panel a table, drawn from the tables of docs/generators.md."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib
@@ -9,10 +8,8 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from bench.exam.paper import mean_and_spread
-from bench.exam.protocols import PROTOCOLS, table_of
+from bench.generators_page import COLUMNS, LABELS, PAGE, Table, number
 
-DOCS = Path(__file__).parents[1] / "docs"
 LOOKS = {  # Okabe and Ito's colors, which color-blind readers tell apart
     "flow": ("ours", "#D55E00", "o", 110),
     "cart": ("CART", "#0072B2", "s", 50),
@@ -24,31 +21,39 @@ LOOKS = {  # Okabe and Ito's colors, which color-blind readers tell apart
     "avatar": ("avatar", "#000000", "*", 80),
     "marginals": ("marginals", "#999999", "x", 50),
 }
-Marks = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-def draw(found: Mapping[str, Marks]) -> None:
+def point(table: Table, generator: str) -> list[tuple[float, float] | None]:
+    """C2ST and membership AUC of a generator, each with its standard deviation."""
+    row = table.rows.get(LABELS[generator], {})
+    return [number(row.get(COLUMNS[measure], "–")) for measure in ("c2st", "membership")]
+
+
+def draw(shown: Mapping[str, Table]) -> None:
     """One panel a table: C2ST AUC to the right, membership AUC upwards; best is bottom left."""
-    shown = {name: marks for name, marks in found.items() if marks}
     columns = min(3, len(shown))
     rows = -(-len(shown) // columns)
     with plt.rc_context({"font.size": 9, "axes.titlesize": 10, "axes.titleweight": "bold"}):
         figure, axes = plt.subplots(
-            rows, columns, figsize=(3.7 * columns, 3.1 * rows + 0.6), squeeze=False, sharex=True
+            rows,
+            columns,
+            figsize=(3.7 * columns, 3.1 * rows + 0.4),
+            squeeze=False,
+            sharex=True,
+            sharey=True,
         )
-        for (name, marks), axis in zip(shown.items(), axes.flat, strict=False):
-            axis.set_title(f"{name} ({table_of(name).height // 2:,} train)")
+        for (name, table), axis in zip(shown.items(), axes.flat, strict=False):
+            axis.set_title(f"{name} ({table.facts.split()[0]} train)")
             axis.axhspan(0.45, 0.55, color="#EEF3EE", zorder=0)
             for generator, (label, color, marker, size) in LOOKS.items():
-                c2st = mean_and_spread(marks.get(generator, []), "c2st")
-                member = mean_and_spread(marks.get(generator, []), "membership")
+                c2st, member = point(table, generator)
                 if c2st is None or member is None:
                     continue
                 axis.errorbar(
                     c2st[0], member[0], xerr=c2st[1], yerr=member[1], color=color, linewidth=0.8
                 )
                 axis.scatter(c2st[0], member[0], s=size, color=color, marker=marker, label=label)
-            real = mean_and_spread(marks.get("fresh", []), "c2st")
+            real, _ = point(table, "fresh")
             if real is not None:
                 axis.axvline(real[0], color="#999999", linestyle=":", linewidth=1)
             axis.set_xlim(0.44, 1.02)
@@ -62,25 +67,11 @@ def draw(found: Mapping[str, Marks]) -> None:
         handles: dict[str, Any] = {}
         for axis in axes.flat:
             handles |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
-        figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=5, frameon=False)
-        figure.tight_layout(rect=(0, 0.5 / (3.1 * rows + 0.6), 1, 1))
-        path = DOCS / "images" / "generators.png"
+        figure.legend(
+            handles.values(), handles.keys(), loc="lower center", ncols=len(handles), frameon=False
+        )
+        figure.tight_layout(rect=(0, 0.3 / (3.1 * rows + 0.4), 1, 1))
+        path = PAGE.parent / "images" / "generators.png"
         figure.savefig(path, dpi=130)
     plt.close(figure)
-    print(path)
-
-
-def write_page(tables: Mapping[str, str]) -> None:
-    """Put the tables between the marks of docs/generators.md."""
-    path = DOCS / "generators.md"
-    before, rest = path.read_text().split("<!-- tables -->\n", 1)
-    _, after = rest.split("<!-- end of tables -->\n", 1)
-    parts = [
-        f"### {name}\n\n{table_of(name).height // 2:,} patients to fit on, "
-        f"{len(table_of(name).columns)} columns.\n\n{text}\n"
-        for name, text in tables.items()
-        if name in PROTOCOLS
-    ]
-    body = "\n".join(parts)
-    path.write_text(f"{before}<!-- tables -->\n\n{body}\n<!-- end of tables -->\n{after}")
     print(path)

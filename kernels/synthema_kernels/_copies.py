@@ -18,6 +18,8 @@ from .rows import Rows
 
 WORTH = 0.9  # of the rows may be distinct, and collapsing still pays for its sorting
 FEWEST = 1_000  # rows; a smaller table is searched before it is sorted
+FIRST = 4  # columns of each kind: they mostly tell already that rows differ
+ALL = 2**31  # columns
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits without a pattern (Knuth, TAOCP 6.4)
 MISSING = np.uint64(1)  # the bits of no number that a table holds, save the smallest of all
 
@@ -43,11 +45,7 @@ def distinct(rows: Rows) -> Distinct | None:
     n = len(rows)
     if n < FEWEST:
         return None
-    keys = np.empty(n, np.uint64)
-    with np.errstate(over="ignore"):  # interpreted, a product of keys would warn of its overflow
-        _write_keys(rows.numeric, rows.numeric.view(np.uint64), rows.codes, keys)
-    ordered = np.sort(keys)
-    if 1 + np.count_nonzero(ordered[1:] != ordered[:-1]) > WORTH * n:
+    if _differ(_keys(rows, FIRST)) or _differ(keys := _keys(rows, ALL)):
         return None
     members = np.argsort(keys, kind="stable")
     keys = keys[members]
@@ -62,6 +60,20 @@ def distinct(rows: Rows) -> Distinct | None:
     kind = np.empty(n, np.int64)
     kind[members] = np.repeat(np.arange(len(first)), size)
     return Distinct(take(rows, first[order]), kind, members, start)
+
+
+def _keys(rows: Rows, most: int) -> NDArray[np.uint64]:
+    """A key per row, of at most so many columns of each kind."""
+    keys = np.empty(len(rows), np.uint64)
+    with np.errstate(over="ignore"):  # interpreted, a product of keys would warn of its overflow
+        _write_keys(rows.numeric, rows.numeric.view(np.uint64), rows.codes, most, keys)
+    return keys
+
+
+def _differ(keys: NDArray[np.uint64]) -> bool:
+    """Whether so many keys differ that the rows, which differ where these do, repeat too rarely."""
+    ordered = np.sort(keys)
+    return bool(1 + np.count_nonzero(ordered[1:] != ordered[:-1]) > WORTH * keys.size)
 
 
 def take(rows: Rows, index: NDArray[np.int64]) -> Rows:
@@ -134,17 +146,18 @@ def _write_keys(
     numeric: NDArray[np.float64],
     bits: NDArray[np.uint64],
     codes: NDArray[np.int32],
+    most: int,
     keys: NDArray[np.uint64],
 ) -> None:
     """A 64-bit key per row; equal rows have equal keys, 0 and -0 and all NaN being equal."""
     for i in prange(keys.size):
         key, odd = np.uint64(0), GOLDEN
-        for c in range(numeric.shape[1]):
+        for c in range(min(most, numeric.shape[1])):
             number, word = numeric[i, c], bits[i, c]
             word = MISSING if math.isnan(number) else (word if number != 0.0 else np.uint64(0))
             odd *= GOLDEN  # each column has its own factor: sums of few must not coincide
             key += _mixed(word) * odd
-        for c in range(codes.shape[1]):
+        for c in range(min(most, codes.shape[1])):
             odd *= GOLDEN
             key += _mixed(np.uint64(codes[i, c])) * odd
         keys[i] = _mixed(key)

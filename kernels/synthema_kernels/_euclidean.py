@@ -28,13 +28,13 @@ from ._panels import (
     PANEL,
     Frame,
     Singles,
-    arranged,
     coded,
     fitted,
     form_of,
     framed,
 )
 from ._simd import HAS_VECTORS
+from ._threads import READ, threads_for
 from .contract import Neighbors
 from .rows import Rows
 
@@ -129,10 +129,11 @@ def _run(
     width = frame.columns.size
     if work >= LARGE:
         boxed = fitted(frame, form_of(width, boxed=True))
-        if _promising(queries, pool, boxed, task):
-            axes, depth = directions(pool.numeric, boxed)
+        axes, depth = directions(pool.numeric, boxed)
+        if _promising(queries, pool, boxed, task, axes, depth):
             held, limits = _held(pool.numeric, boxed, axes, depth)
-            share = _trial(queries, held, limits, boxed, task, axes)
+            with threads_for(n * READ):
+                share = _trial(queries, held, limits, boxed, task, axes)
             if share < WORTHWHILE:
                 points = turned(queries.numeric, boxed, axes)
                 order = ordered(points, depth, BLOCK)
@@ -164,17 +165,18 @@ def _fitting(task: Task, frame: Frame) -> Task:
     )
 
 
-def _promising(queries: Rows, pool: Rows, frame: Frame, task: Task) -> bool:
+def _promising(
+    queries: Rows, pool: Rows, frame: Frame, task: Task, axes: Singles, depth: int
+) -> bool:
     """Whether boxes rule out anything among a few rows: if not, they do not among many."""
     m = len(pool)
     if m <= 2 * FEW:
         return True
     few = np.ascontiguousarray(pool.numeric[:: m // FEW])
     few.flags.writeable = False  # one type for the compiler
-    axes, depth = directions(few, frame)
-    held, limits = _held(few, frame, axes, depth)
-    task = task._replace(own=False)
-    return _trial(queries, held, limits, frame, task, axes) < HOPELESS
+    with threads_for(0.0):  # so little work is done before a second thread has started
+        held, limits = _held(few, frame, axes, depth)
+        return _trial(queries, held, limits, frame, task, axes) < HOPELESS
 
 
 def _trial(
@@ -233,7 +235,7 @@ def _held(
         points = turned(pool, frame, axes)
         order = ordered(points, depth, PANEL)
         boxes(points, order, low, high, low16, high16)
-    code = arranged(coded(pool, frame, 1), order) if depth else coded(pool, frame, PANEL)
+    code = coded(pool, frame, PANEL, order)
     if frame.form == "floats":
         half: NDArray[Any] = np.full(panels * PANEL, -1e30, np.float32)
         half[:m] = -code.norm[:m] / 2
@@ -264,7 +266,7 @@ def _asked(
     queries: Floats, order: Integers, frame: Frame, points: Singles, limits: tuple[float, float]
 ) -> Asked:
     farthest, reach = limits
-    code = coded(queries, frame, 1)
+    code = coded(queries, frame, 1, order)
     length = np.sqrt(code.norm)
     rounding = (frame.columns.size + 4) * 2.0**-23 * (length + farthest) * farthest
     lift = LIFT if frame.form == "pairs" else 0.0

@@ -20,11 +20,11 @@ from ._simd import (
 )
 
 BLOCK = 64  # queries that share one pass over the panels; one bit each
-CHECKED = 8  # axes between two looks at a box bound
+CHECKED = 4  # axes between two looks at a box bound
 
 
 class Asked(NamedTuple):
-    """Queries, and the order in which they are searched.
+    """Queries: rows and points as given, all else in the order in which they are searched.
 
     Attributes:
         rows: (n, p) numbers as given.
@@ -88,7 +88,8 @@ class Task(NamedTuple):
         all: A limit that every row reaches.
         none: A limit that no row reaches.
         padding: Score of no row: it reaches no limit.
-        later: Measure at the end what scores tell well enough: k is small, and they are fine.
+        later: Scores rank rows, and what they leave is measured at the end: k is small, and they
+            are fine.
         own: Leave out the pool row with the number of the query.
         radius: (n,) count what is as close; empty: find neighbors.
         nearest: (n, k) neighbors.
@@ -121,13 +122,17 @@ class Desk(NamedTuple):
         cells: Coordinates.
         limit: (BLOCK,) what a score must reach.
         near: (BLOCK,) squared distance, in steps, that a box must be within.
-        scores: Of a tile, or of all that open a block.
+        scores: Of the tiles of a panel in which some score passed, or of all that open a block.
+        hits: (BLOCK / 4,) which members of these tiles it passed for, 16 bits each.
+        tiles: (BLOCK / 4,) their first members.
         peaks: (PANEL,) highest scores of a lane.
         sure: (1,) what a score must reach to be surely within a radius.
         members: (BLOCK + 4,) queries that a panel is scored for.
         axes: (axes * BLOCK,) coordinates along the axes of the boxes.
-        steps: (BLOCK * k,) what the k closest rows are at most away, ascending.
-        rows: (BLOCK * WAITING,) rows that are not yet measured.
+        best: (BLOCK * k,) the highest scores of rows whose scores bound from above, descending.
+        margin: (BLOCK,) how far below the last of them a row may score; negative: not yet known.
+        room: (BLOCK,) what `near` exceeds minus twice the last of them by.
+        rows: (BLOCK * WAITING,) places of rows that are not yet measured.
         told: (BLOCK * WAITING,) their scores.
         waiting: (BLOCK,) how many.
     """
@@ -136,11 +141,15 @@ class Desk(NamedTuple):
     limit: NDArray[Any]
     near: Singles
     scores: NDArray[Any]
+    hits: Integers
+    tiles: Integers
     peaks: NDArray[Any]
     sure: NDArray[Any]
     members: Integers
     axes: Singles
-    steps: Floats
+    best: NDArray[Any]
+    margin: Integers
+    room: Floats
     rows: Integers
     told: NDArray[Any]
     waiting: Integers

@@ -18,13 +18,15 @@ from ._euclidean_boxes import (
     members,
     nearest_panel,
 )
-from ._euclidean_tile import WAITING, measure_block, open_block, raise_limit, visit
+from ._euclidean_tile import WAITING, clear_limit, measure_block, open_block, visit
 from ._jit import device, inner, kernel
 from ._panels import PANEL, Integers, Singles
 from ._simd import take_ticket
 
 OPENING = 1024 // PANEL  # panels that give a first limit; their scores fit the cache of a core
-NEARBY = 256 // PANEL  # the same where panels are near each other
+NEARBY = max(1, 64 // PANEL)  # the same at least, where panels are near each other
+PER_NEIGHBOR = 4  # rows in such panels
+ROUNDS = tuple(np.float32(x) for x in (0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1))  # of `near`
 
 
 @kernel
@@ -98,12 +100,16 @@ def _desk(asked: Asked, held: Held, task: Task) -> Desk:
         np.empty(BLOCK * steps, asked.cells.dtype),
         np.empty(BLOCK, kind),
         np.empty(BLOCK, np.float32),
-        np.empty(4 * OPENING * PANEL, kind),
+        np.empty(max(4 * OPENING, BLOCK) * PANEL, kind),
+        np.empty(BLOCK // 4 + 1, np.int64),
+        np.empty(BLOCK // 4 + 1, np.int64),
         np.empty(PANEL, kind),
         np.empty(1, kind),
         np.empty(BLOCK + 4, np.int64),
         np.zeros(depth * BLOCK, np.float32),
-        np.empty(BLOCK * (task.distance.shape[1] if task.later else 1)),
+        np.empty(BLOCK * (task.distance.shape[1] if task.later else 1), kind),
+        np.empty(BLOCK, np.int64),
+        np.empty(BLOCK),
         np.empty(BLOCK * WAITING, np.int64),
         np.empty(BLOCK * WAITING, kind),
         np.zeros(BLOCK, np.int64),
@@ -116,12 +122,10 @@ def _clear(asked: Asked, task: Task, desk: Desk, start: int, size: int) -> None:
     steps = asked.cells.size // asked.norm.size
     for w in range(BLOCK):
         desk.limit[w], desk.near[w] = task.none, -1.0
-    desk.steps[:] = np.inf
+    for k in range(size * steps):
+        desk.cells[k] = asked.cells[start * steps + k]
     for w in range(size):
-        at = asked.order[start + w] * steps
-        for k in range(steps):
-            desk.cells[w * steps + k] = asked.cells[at + k]
-        raise_limit(asked, task, desk, start + w, w)
+        clear_limit(asked, task, desk, start + w, w)
 
 
 @inner
@@ -151,8 +155,10 @@ def _prune(
     seen = 0
     opening, opened = 0, 0
     if not task.radius.size:
-        opening = nearest_panel(held, low, high, middle, bound16, gaps) // NEARBY * NEARBY
-        opened = min(opening + NEARBY, panels)
+        some = PER_NEIGHBOR * task.distance.shape[1] // PANEL
+        nearby = min(max(NEARBY, some), OPENING)
+        opening = nearest_panel(held, low, high, middle, bound16, gaps) // nearby * nearby
+        opened = min(opening + nearby, panels)
         open_block(asked, held, task, desk, start, opening, opened - opening, size)
         seen += size * (opened - opening)
     beyond = farthest(desk, size)
@@ -167,8 +173,9 @@ def _prune(
                 if gaps[lane] <= beyond and not opening <= panel < opened:
                     found[count], bound[count] = panel, gaps[lane]
                     count += 1
-    for share in (np.float32(1 / 16), np.float32(1 / 4), np.float32(1.0)):
-        beyond = farthest(desk, size) * share
+    for share in ROUNDS:
+        whole = farthest(desk, size)
+        beyond = whole * share
         kept = 0
         for a in range(count):
             if bound[a] <= beyond:
@@ -176,7 +183,7 @@ def _prune(
                 if inside:
                     seen += inside
                     visit(asked, held, task, desk, start, found[a], inside)
-            else:
+            elif bound[a] <= whole:
                 found[kept], bound[kept] = found[a], bound[a]
                 kept += 1
         count = kept

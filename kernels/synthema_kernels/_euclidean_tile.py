@@ -44,24 +44,30 @@ DOUBLES = 8  # lanes of a measurement
 
 
 @inlined
-def raise_limit(asked: Asked, task: Task, desk: Desk, q: int, w: int) -> None:
-    """Set what a row must reach to matter to a query."""
-    i = asked.order[q]
-    within = task.radius[i] if task.radius.size else task.distance[i, -1]
-    if within < 0.0:
+def clear_limit(asked: Asked, task: Task, desk: Desk, q: int, w: int) -> None:
+    """Set what a row must reach to matter to a query of which nothing is known yet."""
+    k = task.distance.shape[1]
+    desk.margin[w] = -1
+    for a in range(w * k, w * k + k if task.later else 0):
+        desk.best[a] = task.padding
+    desk.limit[w], desk.near[w] = task.all, 3e38
+    if task.radius.size and task.radius[asked.order[q]] < 0.0:
         desk.limit[w], desk.near[w] = task.none, -1.0
-        return
+    elif task.radius.size:
+        raise_limit(asked, task, desk, q, w, task.radius[asked.order[q]])
+
+
+@inlined
+def raise_limit(asked: Asked, task: Task, desk: Desk, q: int, w: int, within: float) -> None:
+    """Set what a row must reach to be within a distance, unless the limit is higher."""
     steps = math.sqrt(within) * (1.0 + 1e-12) / task.unit
-    if task.later:
-        steps = min(steps, desk.steps[(w + 1) * task.distance.shape[1] - 1] * (1.0 + 1e-12))
-    reach = steps + asked.reach[i]
-    value = 0.5 * (asked.norm[i] - reach * reach) + asked.offset[i] - asked.slack[i]
+    reach = steps + asked.reach[q]
+    value = 0.5 * (asked.norm[q] - reach * reach) + asked.offset[q] - asked.slack[q]
     value = math.floor(value - abs(value) * task.grain)
-    if not value > task.all:
-        value = task.all
-    desk.limit[w] = value
+    if value > desk.limit[w]:
+        desk.limit[w] = value
     near = (steps + task.blur) * (steps + task.blur) * (1.0 + 1e-5)
-    desk.near[w] = min(near, 3e38)
+    desk.near[w] = min(desk.near[w], near)
 
 
 @inlined
@@ -70,16 +76,20 @@ def visit(
 ) -> None:
     """Score a panel for the first `size` members of a block, four at a time."""
     _fill(desk, size)
+    tiles = 0
     for g in range(0, size, 4):
-        hit = _tile(asked, held, desk, panel, g, 0, PANEL)
-        if hit != 0:
-            for i in range(min(4, size - g)):
-                if (hit >> (16 * i)) & 0xFFFF:
-                    w = desk.members[g + i]
-                    if task.radius.size:
-                        _tally(asked, held, task, desk, start, panel, w, i * PANEL)
-                    else:
-                        _offer(asked, held, task, desk, start, panel, w, i * PANEL)
+        hit = _tile(asked, held, desk, panel, g, tiles * 4 * PANEL, PANEL)
+        desk.hits[tiles], desk.tiles[tiles] = hit, g
+        tiles += hit != 0  # the next tile writes over this one if nothing passed
+    for tile in range(tiles):
+        hit, g = desk.hits[tile], desk.tiles[tile]
+        for i in range(min(4, size - g)):
+            if (hit >> (16 * i)) & 0xFFFF:
+                w, at = desk.members[g + i], (tile * 4 + i) * PANEL
+                if task.radius.size:
+                    _tally(asked, held, task, desk, start, panel, w, at)
+                else:
+                    _offer(asked, held, task, desk, start, panel, w, at, desk.limit[w])
 
 
 @inlined
@@ -102,8 +112,8 @@ def open_block(
 ) -> None:
     """Find a good limit for each query of a block in a few panels, at few measurements.
 
-    As many rows as neighbors are asked for reach the score `peak`. They are measured, and then what
-    is left of the panels as usual.
+    As many rows as neighbors are asked for reach the score `peak`. They are ranked or measured, and
+    then what is left of the panels as usual.
     """
     k = task.distance.shape[1] + task.own
     apart = panels * PANEL
@@ -115,6 +125,7 @@ def open_block(
             _tile(asked, held, desk, first + a, g, a * PANEL, apart)
         for i in range(min(4, size - g)):
             w, at = g + i, i * apart
+            peak = desk.limit[w]
             if k <= PANEL:
                 best = load(desk.scores, at, PANEL)
                 for a in range(1, panels):
@@ -124,14 +135,13 @@ def open_block(
                     best = load(desk.peaks, 0, PANEL)
                     peak = highest(best)
                     desk.peaks[lowest_bit(bits_eq(best, splat(peak, PANEL)))] = task.padding
-                    desk.limit[w] = peak
-                if desk.limit[w] < task.all:
-                    desk.limit[w] = task.all
             for _ in range(2):
                 for a in range(panels):
-                    _offer(asked, held, task, desk, start, first + a, w, at + a * PANEL)
-                _measure(asked, held, task, desk, start + w, w)
-                raise_limit(asked, task, desk, start + w, w)
+                    bar = max(peak, desk.limit[w])
+                    _offer(asked, held, task, desk, start, first + a, w, at + a * PANEL, bar)
+                if not (task.later and asked.pure[start + w]):
+                    _measure(asked, held, task, desk, start + w, w)
+                peak = desk.limit[w]
 
 
 @inlined
@@ -181,59 +191,79 @@ def _keep(scores: NDArray[Any], at: int, apart: int, s0: Any, s1: Any, s2: Any, 
 
 @inlined
 def _offer(
-    asked: Asked, held: Held, task: Task, desk: Desk, start: int, panel: int, w: int, at: int
+    asked: Asked,
+    held: Held,
+    task: Task,
+    desk: Desk,
+    start: int,
+    panel: int,
+    w: int,
+    at: int,
+    bar: Any,
 ) -> None:
-    """Let the rows of a panel that pass wait: they are measured when they have come from memory.
+    """Let the rows of a panel that reach the bar wait: they are measured later.
 
-    Where scores are fine, they wait long: what a score says that a row is at most away makes a
-    limit, too, and hardly more than the k closest rows are left in the end. Elsewhere they wait for
-    the next row that passes.
+    Where scores are fine, they wait to the end: scores rank them, too, and hardly more than the k
+    closest rows are left. Elsewhere they wait for the next row that passes: by then they have come
+    from memory.
     """
-    left = bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
+    left = bits_ge(load(desk.scores, at, PANEL), splat(bar, PANEL))
     if left == 0:
         return
     q = start + w
-    query, k = asked.order[q], task.distance.shape[1]
-    own = query if task.own else -1
-    later = task.later and asked.pure[query]
-    if not later and desk.waiting[w]:
+    ranked = task.later and asked.pure[q]
+    if not ranked and desk.waiting[w]:
         _measure(asked, held, task, desk, q, w)
-        left = bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
+    pure = held.pure[panel] if ranked else np.int64(0)
     while left != 0:
         lane = lowest_bit(left)
-        if later and count_bits(left) > 1:  # the best first: it rules most others out
-            scores = load(desk.scores, at, PANEL)
-            lane = lowest_bit(bits_eq(scores, splat(highest(scores), PANEL)))
+        left &= left - 1
         score = desk.scores[at + lane]
-        desk.scores[at + lane] = task.padding
-        left &= ~(np.int64(1) << lane)
-        row = held.order[panel * PANEL + lane]
-        if row == own:
+        if score < desk.limit[w]:
             continue
+        desk.scores[at + lane] = task.padding  # it is offered once
+        row = panel * PANEL + lane
+        if task.own and held.order[row] == asked.order[q]:
+            continue
+        if desk.waiting[w] == WAITING:
+            _shed(desk, w)
         if desk.waiting[w] == WAITING:
             _measure(asked, held, task, desk, q, w)
         place = w * WAITING + desk.waiting[w]
         desk.rows[place], desk.told[place] = row, score
         desk.waiting[w] += 1
-        fetch(held.rows, row)
-        if later and (held.pure[panel] >> lane) & 1:
-            square = asked.norm[query] - 2.0 * (score - asked.offset[query] - asked.slack[query])
-            if _rank(desk, w, k, math.sqrt(max(square, 0.0)) + asked.reach[query]):
-                raise_limit(asked, task, desk, q, w)
-                left &= bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
+        if not ranked:
+            fetch(held.rows, held.order[row])
+        elif (pure >> lane) & 1:
+            _rank(asked, task, desk, q, w, score)
 
 
 @inlined
-def _rank(desk: Desk, w: int, k: int, steps: float) -> bool:
-    """Note that some row is at most so far away; whether that is news."""
+def _rank(asked: Asked, task: Task, desk: Desk, q: int, w: int, score: Any) -> None:
+    """Note that a row scores so high, and raise the limit.
+
+    The last of the best is at most D steps away, as coordinates. So a row matters only within D and
+    twice the rounding: in scores, a margin that shrinks with D. The first one serves for all.
+    """
+    k = task.distance.shape[1]
     first, place = w * k, w * k + k - 1
-    if steps >= desk.steps[place]:
-        return False
-    while place > first and steps < desk.steps[place - 1]:
-        desk.steps[place] = desk.steps[place - 1]
+    if score <= desk.best[place]:
+        return
+    while place > first and score > desk.best[place - 1]:
+        desk.best[place] = desk.best[place - 1]
         place -= 1
-    desk.steps[place] = steps
-    return True
+    desk.best[place] = score
+    last = np.float64(desk.best[first + k - 1])
+    if last == task.padding:
+        return
+    if desk.margin[w] < 0:
+        reach, slack = asked.reach[q], asked.slack[q]
+        steps = math.sqrt(max(asked.norm[q] - 2.0 * (last - asked.offset[q] - slack), 0.0))
+        desk.margin[w] = np.int64(2.0 * (reach * (steps + reach) + slack)) + 2
+        blur = reach + task.blur
+        desk.room[w] = asked.norm[q] + 2.0 * (asked.offset[q] + slack + blur * steps) + blur * blur
+    desk.limit[w] = max(desk.limit[w], last - desk.margin[w])
+    desk.near[w] = min(desk.near[w], (desk.room[w] - 2.0 * last) * (1.0 + 1e-5))
 
 
 @inlined
@@ -256,24 +286,48 @@ def _insert(asked: Asked, held: Held, task: Task, query: int, row: int) -> bool:
     return True
 
 
+@inlined
+def _shed(desk: Desk, w: int) -> None:
+    """Drop the rows that wait and have been ruled out by others."""
+    kept = w * WAITING
+    for at in range(kept, kept + WAITING):
+        desk.rows[kept], desk.told[kept] = desk.rows[at], desk.told[at]
+        kept += desk.told[at] >= desk.limit[w]
+    desk.waiting[w] = kept - w * WAITING
+
+
 @inner
 def _measure(asked: Asked, held: Held, task: Task, desk: Desk, q: int, w: int) -> None:
     """Measure the rows that wait, but for those that closer ones have ruled out."""
     query = asked.order[q]
     for at in range(w * WAITING, w * WAITING + desk.waiting[w]):
-        if desk.told[at] >= desk.limit[w] and _insert(asked, held, task, query, desk.rows[at]):
-            raise_limit(asked, task, desk, q, w)
+        if desk.told[at] >= desk.limit[w]:
+            row = held.order[desk.rows[at]]
+            if _insert(asked, held, task, query, row):
+                raise_limit(asked, task, desk, q, w, task.distance[query, -1])
     desk.waiting[w] = 0
 
 
 @inner
 def measure_block(asked: Asked, held: Held, task: Task, desk: Desk, start: int, size: int) -> None:
-    """Measure all rows of a block that wait."""
+    """Measure all rows of a block that wait, once they have come from memory."""
+    for w in range(size):
+        query = asked.order[start + w]
+        fetch(asked.rows, query)
+        fetch(task.distance, query)
+        fetch(task.nearest, query)
+        kept = w * WAITING
+        for at in range(w * WAITING, w * WAITING + desk.waiting[w]):
+            if desk.told[at] >= desk.limit[w]:
+                row = held.order[desk.rows[at]]
+                fetch(held.rows, row)
+                desk.rows[kept] = row
+                kept += 1
+        desk.waiting[w] = kept - w * WAITING
     for w in range(size):
         query = asked.order[start + w]
         for at in range(w * WAITING, w * WAITING + desk.waiting[w]):
-            if desk.told[at] >= desk.limit[w]:
-                _insert(asked, held, task, query, desk.rows[at])
+            _insert(asked, held, task, query, desk.rows[at])
         desk.waiting[w] = 0
 
 
@@ -286,10 +340,10 @@ def _tally(
     query = asked.order[q]
     within = task.radius[query]
     left = bits_ge(load(desk.scores, at, PANEL), splat(desk.limit[w], PANEL))
-    inner = math.sqrt(within) * (1.0 - 1e-12) / task.unit - asked.reach[query]
-    if asked.pure[query] and inner > 0.0:
-        value = 0.5 * (asked.norm[query] - inner * inner) + asked.offset[query]
-        value += asked.slack[query] + 1.0
+    inner = math.sqrt(within) * (1.0 - 1e-12) / task.unit - asked.reach[q]
+    if asked.pure[q] and inner > 0.0:
+        value = 0.5 * (asked.norm[q] - inner * inner) + asked.offset[q]
+        value += asked.slack[q] + 1.0
         value = math.ceil(value + abs(value) * task.grain)
         if value < task.none:
             desk.sure[0] = max(value, task.all)

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from numba import prange
+from numba import get_num_threads, prange, set_num_threads
 from numpy.typing import NDArray
 
 from ._jit import device, kernel
@@ -35,9 +35,8 @@ from ._simd import (
 )
 
 SPREAD = 128  # rows of a part that choose where it is split
-PARTS = 64  # of a table: from here on, one thread finishes each
-AXES = 32  # directions computed, lanes of a vector
-MOST_AXES = 24  # of a box at most: later ones add little to a bound
+PARTS = 4  # of a table for each thread: from here on, one thread finishes each
+AXES = 16  # directions of a box at most, lanes of a vector: later ones add little to a bound
 ROW = 2**32 - 1  # the lower half of a key
 
 
@@ -59,7 +58,7 @@ def directions(pool: Floats, frame: Frame) -> tuple[Singles, int]:
     enough = max(8, 4 + int(np.searchsorted(share, 0.9)))
     axes = np.zeros((width, AXES), np.float32)
     axes[:, : min(width, AXES)] = vectors[:, ::-1][:, :AXES]
-    return axes, min(width, MOST_AXES, enough)
+    return axes, min(width, AXES, enough)
 
 
 def turned(rows: Floats, frame: Frame, axes: Singles) -> Singles:
@@ -97,17 +96,21 @@ def ordered(points: Singles, depth: int, leaf: int) -> Integers:
     """Row numbers such that each `leaf` in a row lie in a small box (a k-d tree's leaves).
 
     The upper levels are split one after the other, all parts of a level at once; from enough parts
-    on, each is finished by one thread. Parts do not depend on the number of threads.
+    on, each is finished by one thread. How many that takes does not change the order.
 
     Source: Bentley (1975), Communications of the ACM 18, 509-517.
     """
     n = len(points)
     keys, spare = np.arange(n), np.empty(n, np.int64)
     start, stop = np.array([0]), np.array([n])
-    while start.size < PARTS and (split := stop - start > leaf).any():
+    threads = get_num_threads()
+    parts = PARTS * threads if threads > 1 else 1
+    while start.size < parts and (split := stop - start > leaf).any():
         halved = [x[split] for x in (start, stop)]
         middle = halved[0] + (-(-(halved[1] - halved[0]) // leaf) + 1) // 2 * leaf
+        set_num_threads(min(threads, middle.size))
         _split(points, points.view(np.int32), depth, keys, spare, halved[0], middle, halved[1])
+        set_num_threads(threads)
         start = np.concatenate((start[~split], halved[0], middle))
         stop = np.concatenate((stop[~split], middle, halved[1]))
     _finish(points, points.view(np.int32), depth, keys, spare, start, stop, leaf)

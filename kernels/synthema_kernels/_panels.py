@@ -24,6 +24,8 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from ._bytes_tile import fetch
+from ._holes import with_holes
 from ._jit import inlined, kernel
 from ._simd import (
     HAS_AVX2,
@@ -63,6 +65,8 @@ LARGEST_SUM = 1.2e9  # of squares of words: half as much more fits int32, and li
 WIDEST = 1000  # columns whose sums stay above PADDING
 SAMPLE = 1024  # rows that choose the ranges and the directions
 CLIPPED = 0.001  # share of the pool beyond either end of a range
+AHEAD = 8  # rows that are asked from memory before their turn
+WIDER = 2.0  # a range of words, than one of bytes
 NARROWEST = 1e-150  # of a range: its square is a number
 
 
@@ -125,7 +129,7 @@ def sampled(rows: Floats) -> Floats:
 
 def framed(queries: Floats, pool: Floats, weights: Floats) -> Frame:
     """The frame of a search; without columns if no column can tell rows apart."""
-    holed = np.isnan(queries.sum(axis=0) + pool.sum(axis=0))
+    holed = with_holes(queries) | with_holes(pool)
     values = np.sort(np.ascontiguousarray(sampled(pool).T))  # missing last
     known = values.shape[1] - np.isnan(values).sum(axis=1)
     rank = (CLIPPED * known).astype(np.int64)
@@ -182,6 +186,9 @@ def fitted(frame: Frame, form: Form, length: float = 0.0) -> Frame:
         form: Of the coordinates.
         length: Of the longest row (`longest`), where pairs need it.
     """
+    if form == "words" and not frame.holed:  # fine enough to leave hardly a row clipped
+        half = (frame.high - frame.low) / 2 * WIDER
+        frame = frame._replace(low=frame.middle - half, high=frame.middle + half)
     reach = (frame.high - frame.low) / 2 * frame.root
     farthest = float(reach.max(initial=0.0))
     most, shift = REACH, 128
@@ -202,26 +209,28 @@ def ranges_of(frame: Frame) -> Ranges:
     return frame.low, frame.high, frame.middle, frame.scale, frame.hole
 
 
-def coded(rows: Floats, frame: Frame, lanes: int) -> Coded:
-    """Rows in their order as coordinates of the frame's form, `lanes` rows a panel.
+def coded(rows: Floats, frame: Frame, lanes: int, order: Integers) -> Coded:
+    """Rows in some order as coordinates of the frame's form, `lanes` rows a panel.
 
     Args:
         rows: Numbers of the table.
         frame: Of the search.
         lanes: Rows a panel; 1 for queries. Bytes of one side have no sign: of the pool, in pairs
             of the queries.
+        order: (rows,) row numbers.
     """
     if frame.form == "pairs" and lanes > 1:
-        code = _coded(rows, frame, 1, 0)
-        return arranged(code._replace(cells=code.cells.view(np.int16)), np.arange(len(rows)))
+        code = _coded(rows, frame, 1, 0, order)
+        return _paneled(code._replace(cells=code.cells.view(np.int16)), order.size)
     if frame.form == "pairs":
-        code = _coded(rows, frame, 1, frame.shift)
+        code = _coded(rows, frame, 1, frame.shift, order)
         both = np.repeat(code.cells.view(np.int16), 2)  # each pair fills the lane of a step
         return code._replace(cells=both.view(np.int32))
-    return _coded(rows, frame, lanes, frame.shift if frame.form == "bytes" and lanes > 1 else 0)
+    shift = frame.shift if frame.form == "bytes" and lanes > 1 else 0
+    return _coded(rows, frame, lanes, shift, order)
 
 
-def _coded(rows: Floats, frame: Frame, lanes: int, shift: int) -> Coded:
+def _coded(rows: Floats, frame: Frame, lanes: int, shift: int, order: Integers) -> Coded:
     group = {"bytes": 4, "pairs": 4, "words": 2, "floats": 1}[frame.form]
     panels = -(-len(rows) // lanes)
     steps = -(-frame.columns.size // group)
@@ -233,33 +242,30 @@ def _coded(rows: Floats, frame: Frame, lanes: int, shift: int) -> Coded:
     rest = lanes, cells, norm, sums, error, pure
     ranges = ranges_of(frame)
     if whole:
-        _code_integers(chosen(rows, frame), ranges, shift, frame.form == "words", *rest)
+        wide = frame.form == "words"
+        _code_integers(chosen(rows, frame), order, ranges, shift, wide, *rest)
     else:
-        _code_floats(chosen(rows, frame), ranges, *rest)
+        _code_floats(chosen(rows, frame), order, ranges, *rest)
     return Coded(cells.view(np.uint32) if frame.form == "words" else cells, norm, sums, error, pure)
 
 
-def arranged(code: Coded, order: Integers) -> Coded:
-    """Rows that were coded one a panel, in another order and PANEL a panel."""
-    size = -(-order.size // PANEL) * PANEL
-    cells = np.zeros(code.cells.size // order.size * size, code.cells.dtype)
-    kind = np.int16 if cells.itemsize == 2 else np.int32
-    _arrange(code.cells.view(kind), order, cells.view(kind))
-    there = np.full(size, order.size)
-    there[: order.size] = order
-    norm, sums, error = (np.append(x, 0.0)[there] for x in (code.norm, code.total, code.error))
-    return Coded(cells, norm, sums, error, np.append(code.pure, False)[there])
+def _paneled(code: Coded, n: int) -> Coded:
+    """Rows that were coded one a panel, PANEL a panel."""
+    rest = -n % PANEL
+    cells = np.zeros(code.cells.size // n * (n + rest), code.cells.dtype)
+    _arrange(code.cells, n, cells)
+    norm, sums, error = (np.pad(x, (0, rest)) for x in (code.norm, code.total, code.error))
+    return Coded(cells, norm, sums, error, np.pad(code.pure, (0, rest)))
 
 
 @kernel
-def _arrange(codes: NDArray[Any], order: Integers, cells: NDArray[Any]) -> None:
-    steps = codes.size // order.size
-    for panel in prange((order.size + PANEL - 1) // PANEL):
+def _arrange(codes: NDArray[np.int16], n: int, cells: NDArray[np.int16]) -> None:
+    steps = codes.size // n
+    for panel in prange((n + PANEL - 1) // PANEL):
         first = panel * PANEL
-        for lane in range(min(PANEL, order.size - first)):
-            at = order[first + lane] * steps
+        for lane in range(min(PANEL, n - first)):
             for k in range(steps):
-                cells[first * steps + k * PANEL + lane] = codes[at + k]
+                cells[first * steps + k * PANEL + lane] = codes[(first + lane) * steps + k]
 
 
 def chosen(rows: Floats, frame: Frame) -> Floats:
@@ -274,6 +280,7 @@ def chosen(rows: Floats, frame: Frame) -> Floats:
 @kernel
 def _code_integers(
     rows: Floats,
+    order: Integers,
     ranges: Ranges,
     shift: int,
     wide: bool,  # noqa: FBT001  (compiled)
@@ -296,7 +303,9 @@ def _code_integers(
         octets, shorts = line.view(np.uint8), line.view(np.int16)
         for panel in range(part * batch, min((part + 1) * batch, panels)):
             for lane in range(min(lanes, n - panel * lanes)):
-                i = panel * lanes + lane
+                place = panel * lanes + lane
+                i = order[place]
+                fetch(rows, order[min(place + AHEAD, n - 1)])
                 norm, away, error = splat(0.0, 8), splat(0.0, 8), splat(0.0, 8)
                 moved = np.int64(0)
                 more = splat(np.float64(shift), 8)
@@ -335,8 +344,8 @@ def _code_integers(
                         shorts[c] = np.int64(r1)
                     else:
                         octets[c] = np.int64(r1) + shift
-                norms[i], sums[i], pures[i] = norm1, away1, pure
-                errors[i] = math.sqrt(error1) * (1.0 + 1e-9) + 1e-10 * width
+                norms[place], sums[place], pures[place] = norm1, away1, pure
+                errors[place] = math.sqrt(error1) * (1.0 + 1e-9) + 1e-10 * width
                 for k in range(steps):
                     cells[(panel * steps + k) * lanes + lane] = line[k]
 
@@ -344,6 +353,7 @@ def _code_integers(
 @kernel
 def _code_floats(
     rows: Floats,
+    order: Integers,
     ranges: Ranges,
     lanes: int,
     cells: Singles,
@@ -360,7 +370,7 @@ def _code_floats(
             row = panel * lanes + lane
             norm, away, error, pure = 0.0, 0.0, 0.0, True
             for c in range(width):
-                x = rows[row, c]
+                x = rows[order[row], c]
                 if math.isnan(x):
                     x, pure = hole[c], False
                 near = min(max(x, low[c]), high[c])

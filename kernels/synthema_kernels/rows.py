@@ -92,21 +92,26 @@ def _numbers(numeric: ArrayLike) -> NDArray[np.float64]:
             f"numeric: expected float32 or float64, got {array.dtype}. "
             "Cast it with .astype(float), or pass it as codes."
         )
-    array = np.ascontiguousarray(array, np.float64)
-    refused = count_beyond(array, LARGEST_NUMBER)
+    wide = np.ascontiguousarray(array, np.float64)
+    refused = count_beyond(array if array.flags.c_contiguous else wide, LARGEST_NUMBER)
     if refused:
         raise ValueError(
             f"numeric: expected finite values up to {LARGEST_NUMBER:g}, or NaN for missing, "
             f"got {refused} infinite or larger. Replace them by NaN, or scale the column."
         )
-    return array
+    return wide
 
 
-def count_beyond(array: NDArray[np.float64], limit: float) -> int:
+def count_beyond(array: NDArray[np.floating], limit: float) -> int:
     """Numbers above the limit in absolute value; missing ones are not."""
     flat = array.reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = float(np.einsum("i,i->", flat, flat))
+    if squares < limit**2 / 2:  # quickly told, where nothing is missing
+        return 0
     starts = range(0, flat.size, AT_ONCE)
-    return sum(int(np.count_nonzero(np.abs(flat[i : i + AT_ONCE]) > limit)) for i in starts)
+    pieces = (np.abs(flat[i : i + AT_ONCE], dtype=np.float64) for i in starts)
+    return sum(int(np.count_nonzero(piece > limit)) for piece in pieces)
 
 
 def _levels(codes: ArrayLike) -> NDArray[np.int32]:

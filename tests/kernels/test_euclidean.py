@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numba.core.codegen import get_host_cpu_features
 
-from synthema_kernels import Rows, _euclidean
+from synthema_kernels import Rows, _euclidean, _order
 
 NAN = float("nan")
 compiled = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="the interpreter has no vectors")
@@ -160,6 +160,13 @@ def test_more_neighbors_than_a_panel_has_rows(way):
     assert_same(queries, pool, 500)
 
 
+def test_far_queries_and_far_rows(way):
+    queries, pool = table("flat", 70, 6, 11), table("flat", 300, 6, 12)
+    queries[::9] *= 40.0  # beyond the range of the coordinates: their scores bound from below alone
+    pool[::7] *= 25.0
+    assert_same(queries, pool, 3)
+
+
 def test_any_radius(way):
     queries, pool = Rows(numeric=table("normal", 6, 4, 1)), Rows(numeric=table("normal", 99, 4, 2))
     for radius, expected in ((-1.0, 0), (np.inf, 99), (1e300, 99)):
@@ -172,6 +179,19 @@ def test_no_columns_and_no_queries(way):
     assert _euclidean.find(none, none, np.empty(0), 2).index.tolist() == [[0, 1]] * 4
     few = Rows(numeric=np.empty((0, 3)))
     assert _euclidean.find(few, Rows(numeric=np.ones((4, 3))), np.ones(3), 2).index.shape == (0, 2)
+
+
+@compiled
+def test_the_order_of_rows_is_that_of_one_thread():
+    points = np.random.default_rng(13).standard_normal((3_000, _order.AXES)).astype(np.float32)
+    most = numba.get_num_threads()
+    orders = []
+    for threads in {1, most}:
+        numba.set_num_threads(threads)
+        orders.append(_order.ordered(points, 5, 32))
+    numba.set_num_threads(most)
+    np.testing.assert_array_equal(orders[0], orders[-1])
+    np.testing.assert_array_equal(np.sort(orders[0]), np.arange(3_000))
 
 
 SCRIPT = """
