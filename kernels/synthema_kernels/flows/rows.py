@@ -102,9 +102,8 @@ class Layout:
             (p, 2) its state and its status, -1 where it has none; (p, levels) whether a level of
             the status admits it.
         """
-        status = [
-            s if levels else -1 for s, levels in zip(self.status, self.admitted, strict=True)
-        ] or [-1] * self.numbers
+        pairs = zip(self.status, self.admitted, strict=True)
+        status = [s if levels else -1 for s, levels in pairs] or [-1] * self.numbers
         admitted = np.ones((self.numbers, max(self.levels, default=1)), np.bool_)
         for row, levels in zip(admitted, self.admitted, strict=False):
             if levels:

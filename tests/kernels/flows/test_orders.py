@@ -31,3 +31,14 @@ def test_orders_differ_and_repeat():
 
     assert order(3) == order(3)
     assert len({tuple(order(seed)) for seed in range(10)}) > 5
+
+
+def test_a_number_is_present_where_its_state_and_its_status_say_so():
+    plain = flows.Layout(2, (2, 3), (0, -1))
+    of, admitted = plain.gates
+    assert of.tolist() == [[0, -1], [-1, -1]]
+    assert admitted.all()
+    split = flows.Layout(2, (2, 3), (0, 0), (1, 1), ((0,), (1, 2)))
+    of, admitted = split.gates
+    assert of.tolist() == [[0, 1], [0, 1]]
+    assert admitted.tolist() == [[True, False, False], [False, True, True]]
