@@ -11,7 +11,7 @@ import polars as pl
 
 from synthema_kernels import Rows
 
-from . import columns
+from . import columns, related
 from .columns import (
     OPEN,
     Codec,
@@ -20,11 +20,10 @@ from .columns import (
     Numeric,
     Ordinal,
     Protection,
-    caps,
-    ties,
 )
 from .columns.curve import Cells
 from .errors import SchemaError
+from .flow_view import FlowView, Variables
 from .schema import Schema
 
 if TYPE_CHECKING:
@@ -36,53 +35,6 @@ if TYPE_CHECKING:
     from .columns.number import Floats
 
 EXAMPLES = 512  # values of a number that a rule between two columns is tried on
-
-
-@dataclass(frozen=True, slots=True)
-class FlowView:
-    """What a flow sees of n rows: p numbers and q discrete variables, rows on the trailing axis.
-
-    `codes` is (q, n), -1 where a level was never seen in training; each field of `cells` is (p, n);
-    see `synthema_kernels.flows.MixedRows`.
-    """
-
-    codes: NDArray[np.int32]
-    cells: Cells
-
-
-@dataclass(frozen=True, slots=True)
-class Variables:
-    """The variables of the flow view.
-
-    Attributes:
-        numbers: Column of each numeric variable, one for each of its curves.
-        discrete: Columns with a discrete variable: the levels of a discrete column, or the states
-            of a numeric one.
-        levels: Number of levels of each discrete variable.
-        state: For each number the place of its states in `discrete`, -1 if it has none.
-        status: For each number the place of its endpoint's status in `discrete`, -1 if it is no
-            such time.
-        admitted: For each number the levels of its status at which it exists; empty if at any.
-    """
-
-    numbers: tuple[str, ...]
-    discrete: tuple[str, ...]
-    levels: tuple[int, ...]
-    state: tuple[int, ...]
-    status: tuple[int, ...]
-    admitted: tuple[tuple[int, ...], ...]
-
-    def present(self, codes: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """(p, n) which numbers exist in rows with these (q, n) codes."""
-        out = np.ones((len(self.numbers), codes.shape[1]), np.bool_)
-        for here, state, status, admitted in zip(
-            out, self.state, self.status, self.admitted, strict=True
-        ):
-            if state >= 0:
-                here &= codes[state] == 0
-            if admitted:
-                here &= np.isin(codes[status], admitted)
-        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +78,8 @@ class Encoder:
         for spec in schema.modelled:
             others = [table[spec.name] for table in also if spec.name in table.columns]
             codecs[spec.name] = columns.fit(train[spec.name], spec, others, protection)
-        related = _related(codecs, train, schema)
-        return cls(schema, _by_status(related, train, schema) if by_status else related)
+        tied = related.tied_and_capped(codecs, train, schema)
+        return cls(schema, related.by_status(tied, train, schema) if by_status else tied)
 
     @property
     def numeric(self) -> dict[str, Numeric]:
@@ -418,47 +370,3 @@ def _targets_first(codecs: Mapping[str, Numeric]) -> Iterable[str]:
     for name in codecs:
         visit(name)
     return done
-
-
-def _related(codecs: dict[str, Codec], train: pl.DataFrame, schema: Schema) -> dict[str, Codec]:
-    """The codecs with columns that often equal another one tied, and bounded ones capped by it."""
-    numeric = {n: c for n, c in codecs.items() if isinstance(c, Numeric)}
-    floats = {n: c.floats(train[n]) for n, c in numeric.items()}
-    family = {n: c.scale.family for n, c in numeric.items()}
-    bound = caps.find(schema.all_rules, family)
-
-    def rank(name: str) -> tuple[int, bool, float]:
-        """A bound before what it bounds, an endpoint before its copies, the larger first."""
-        depth, at = 0, name
-        while at in bound:
-            depth, at = depth + 1, bound[at]
-        copy = name not in {e.time for e in schema.endpoints}
-        return depth, copy, -float(np.nanmean(floats[name]))
-
-    atoms = {n: c.number.atoms for n, c in numeric.items()}
-    tied = ties.find(sorted(numeric, key=rank), floats, atoms, family)
-    numbers = {n: c.number for n, c in numeric.items()}
-    numbers |= {n: numbers[n].tied(*found) for n, found in tied.items()}
-    for name, other in bound.items():
-        free = numbers[name].states(floats[name], floats) == 0
-        numbers[name] = numbers[name].capped(other, floats[name][free], floats[other][free])
-    return {**codecs, **{n: c.with_number(numbers[n]) for n, c in numeric.items()}}
-
-
-def _by_status(codecs: dict[str, Codec], train: pl.DataFrame, schema: Schema) -> dict[str, Codec]:
-    """The codecs with a curve of an endpoint's time for each status that enough patients have."""
-    numeric = {n: c for n, c in codecs.items() if isinstance(c, Numeric)}
-    floats = {n: c.floats(train[n]) for n, c in numeric.items()}
-    out = dict(codecs)
-    for endpoint in schema.endpoints:
-        time, status = numeric.get(endpoint.time), codecs.get(endpoint.status)
-        if time is None or not isinstance(status, Nominal | Ordinal):
-            continue
-        values, number = floats[endpoint.time], time.number
-        free = number.states(values, floats) == 0
-        level = status.levels.states(train[endpoint.status])[free]
-        bounds = floats[number.cap.column][free] if number.cap else None
-        out[endpoint.time] = time.with_number(
-            number.by_status(level, status.choices, values[free], bounds)
-        )
-    return out

@@ -11,8 +11,8 @@ import polars as pl
 
 from synthema_kernels import flows
 
-from ..encoding import FlowView
 from ..errors import RuleError, SchemaError
+from ..flow_view import FlowView
 from ..rules import broken
 from .drawing import Drawer
 from .given import (

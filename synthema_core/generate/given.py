@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..columns.marginal import Marginal
-    from ..encoding import Encoder, FlowView
+    from ..encoding import Encoder
+    from ..flow_view import FlowView
     from ..rules import Condition
     from .conditions import Wanted
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import jax
     from numpy.typing import NDArray
 
-    from ..encoding import Encoder, FlowView
+    from ..encoding import Encoder
+    from ..flow_view import FlowView
 
 
 def structure_of(encoder: Encoder, n: int) -> flows.Structure:
