@@ -177,16 +177,7 @@ class Encoder:
         """Undo `flow`: (q, n) codes and (p, n) points of the normal scale as a table."""
         place = np.cumsum([0, *(len(c.number.curves) for c in self.numeric.values())])
         points = {name: z[place[i] : place[i + 1]] for i, name in enumerate(self.numeric)}
-
-        def at(
-            name: str,
-            state: NDArray[np.int32],
-            floats: Mapping[str, Floats],
-            curve: NDArray[np.int64],
-        ) -> Floats:
-            return self.numeric[name].number.values(state, points[name], floats, curve)
-
-        return self._table(codes, z.shape[1], at)
+        return self._table(codes, z.shape[1], lambda name, *_: points[name])
 
     def readable(self, codes: NDArray[np.int32], values: Floats) -> pl.DataFrame:
         """(q, n) codes and a row of numbers for each numeric column as values that can be held.
@@ -202,9 +193,8 @@ class Encoder:
             floats: Mapping[str, Floats],
             curve: NDArray[np.int64],
         ) -> Floats:
-            number = self.numeric[name].number
-            cells = number.cells(wanted[name], state, floats, curve)
-            return number.values(state, np.stack([c.z for c in cells]), floats, curve)
+            cells = self.numeric[name].number.cells(wanted[name], state, floats, curve)
+            return np.stack([c.z for c in cells])
 
         return self._table(codes, values.shape[1], near)
 
@@ -212,9 +202,15 @@ class Encoder:
         self,
         codes: NDArray[np.int32],
         n: int,
-        number: Callable[[str, NDArray[np.int32], Mapping[str, Floats], NDArray[np.int64]], Floats],
+        points: Callable[[str, NDArray[np.int32], Mapping[str, Floats], NDArray[np.int64]], Floats],
     ) -> pl.DataFrame:
-        """The table of (q, n) codes, numbers read one column after the other."""
+        """The table of (q, n) codes; numbers are read one column after the other.
+
+        Args:
+            codes: Levels of all discrete variables.
+            n: Rows.
+            points: (curves, n) points of a column, from its states, numbers read before and curves.
+        """
         variables = self.variables
         states = dict(zip(variables.discrete, codes, strict=True))
         n = codes.shape[1] if variables.discrete else n
@@ -222,7 +218,8 @@ class Encoder:
         floats: dict[str, Floats] = {}
         for name in _targets_first(self.numeric):
             state = states.get(name, np.zeros(n, np.int32))
-            floats[name] = number(name, state, floats, curve[name])
+            z = points(name, state, floats, curve[name])
+            floats[name] = self.numeric[name].number.values(state, z, floats, curve[name])
         series = {n: c.levels.series(states[n], n) for n, c in self.discrete.items()}
         series |= {n: c.series(floats[n], n) for n, c in self.numeric.items()}
         return pl.DataFrame([series[name] for name in self.codecs])

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from numba import get_num_threads, prange, set_num_threads
+from numba import get_num_threads, prange
 from numpy.typing import NDArray
 
 from ._jit import device, kernel
@@ -33,6 +33,7 @@ from ._simd import (
     store,
     subtract,
 )
+from ._threads import at_most
 
 SPREAD = 128  # rows of a part that choose where it is split
 PARTS = 4  # of a table for each thread: from here on, one thread finishes each
@@ -108,9 +109,8 @@ def ordered(points: Singles, depth: int, leaf: int) -> Integers:
     while start.size < parts and (split := stop - start > leaf).any():
         halved = [x[split] for x in (start, stop)]
         middle = halved[0] + (-(-(halved[1] - halved[0]) // leaf) + 1) // 2 * leaf
-        set_num_threads(min(threads, middle.size))
-        _split(points, points.view(np.int32), depth, keys, spare, halved[0], middle, halved[1])
-        set_num_threads(threads)
+        with at_most(middle.size):
+            _split(points, points.view(np.int32), depth, keys, spare, halved[0], middle, halved[1])
         start = np.concatenate((start[~split], halved[0], middle))
         stop = np.concatenate((stop[~split], middle, halved[1]))
     _finish(points, points.view(np.int32), depth, keys, spare, start, stop, leaf)

@@ -20,8 +20,15 @@ def threads_for(seconds: float) -> Iterator[None]:
 
     The number decides how long a search takes, never what it finds.
     """
+    with at_most(1 + int(seconds / SHARE)):
+        yield
+
+
+@contextmanager
+def at_most(threads: int) -> Iterator[None]:
+    """No more threads than these, nor than Numba may use."""
     most = numba.get_num_threads()
-    numba.set_num_threads(min(most, 1 + int(seconds / SHARE)))
+    numba.set_num_threads(min(most, threads))
     try:
         yield
     finally:
