@@ -26,7 +26,7 @@ from distributed import Client, LocalCluster
 
 import synthema_core as sc
 from synthema_core import distributed
-from synthema_core.audit import Audit, carry_out, prepare
+from synthema_core.auditing import Audit, carry_out, prepare
 from synthema_core.passes import Search
 
 from .scale_memory import rows

@@ -56,7 +56,7 @@ def tables(name: str, rows: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFra
 
 def run(name: str, rows: int, level: str) -> None:
     """One audit, here; its figures as one line of JSON."""
-    from synthema_core.audit import carry_out, prepare
+    from synthema_core.auditing import carry_out, prepare
 
     train, holdout, synthetic, schema = tables(name, rows)
     known, secrets = ([c for c in part if c in schema.names] for part in ROLES.get(name, ((), ())))

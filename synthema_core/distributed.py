@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any, Unpack
 from uuid import uuid4
 
-from .audit import Audit, Job, prepare
-from .audit import carry_out as carry_out_here
+from .auditing import Audit, Job, prepare
+from .auditing import carry_out as carry_out_here
 from .errors import MissingExtra, SynthemaError, TableError
 from .evidence import Options
 from .passes import Found, Mergeable, Run, Step, within

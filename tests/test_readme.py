@@ -28,7 +28,7 @@ LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 STANDS_FOR = {
     "sc": "synthema_core",
     "schema": "synthema_core.Schema",
-    "audit": "synthema_core.audit.Audit",
+    "audit": "synthema_core.auditing.Audit",
     "model": "synthema_core.generate.FlowGenerator",
     "generator": "synthema_core.generate.AvatarGenerator",
     "cohort": "synthema_core.generate.cohort",

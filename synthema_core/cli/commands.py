@@ -115,7 +115,7 @@ def sample(arguments: argparse.Namespace) -> int:
 
 def audit(arguments: argparse.Namespace) -> int:
     """Measure a synthetic table against the real ones."""
-    from ..audit import carry_out, prepare
+    from ..auditing import carry_out, prepare
     from ..context import ReleaseContext
     from ..memory import bytes_of
     from ..schema import Schema
@@ -179,7 +179,7 @@ def demo(arguments: argparse.Namespace) -> int:
             f"{folder}: cannot be made a folder: {error.strerror}. Choose another with -o."
         ) from None
     with step("load the package"):
-        from ..audit import audit as measure
+        from ..auditing import audit as measure
         from ..generate import FlowGenerator, cohort
     half = arguments.rows // 2
     with step(f"simulate {2 * half:,} patients (no real one among them)"):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..audit import Audit
+    from ..auditing import Audit
     from ..intervals import Estimate, NotMeasured
     from ..schema import Schema
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..anonymity import Anonymity
-from ..audit import Audit
+from ..auditing import Audit
 from ..evidence import Identity
 from ..evidence.result import TableClasses
 from ..intervals import Estimate, NotMeasured

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..audit import Audit
+from ..auditing import Audit
 from ..fidelity.survival import SurvivalDistance
 from ..tables import atomic_path
 from .columns import published

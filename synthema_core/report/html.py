@@ -5,7 +5,7 @@ from pathlib import Path
 
 import jinja2
 
-from ..audit import Audit
+from ..auditing import Audit
 from ..tables import atomic_path
 from . import attacks, belonging, declared, exposed, figures, sections, summary, weights
 from .figures import count

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..audit import Audit
+from ..auditing import Audit
 from ..intervals import Estimate, NotMeasured
 from .attacks import FAMILIES, named, worst
 from .figures import NONE, count, interval, number, percent, sentence, strip

@@ -7,7 +7,7 @@ who answer for the release.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..audit import Audit
+from ..auditing import Audit
 from ..intervals import NotMeasured
 from ..privacy.membership import Membership
 from .attacks import FAMILIES, named

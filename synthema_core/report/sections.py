@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..audit import Audit
+from ..auditing import Audit
 from ..fidelity.joint import Detection
 from ..fidelity.marginal import Shapes
 from ..fidelity.pairwise import Pairs

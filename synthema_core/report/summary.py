@@ -5,7 +5,7 @@ It states risk, adversary, control and interval. It passes no verdict on release
 
 from dataclasses import dataclass
 
-from ..audit import Audit
+from ..auditing import Audit
 from ..intervals import Estimate, NotMeasured
 from ..privacy.membership import Membership
 from .attacks import FAMILIES, Family, above, named, worst

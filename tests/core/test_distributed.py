@@ -16,8 +16,8 @@ import pytest
 from distributed import Client, LocalCluster
 
 import synthema_core as sc
-from synthema_core import distributed, passes
-from synthema_core.audit import carry_out, prepare
+from synthema_core import auditing, distributed, passes
+from synthema_core.auditing import carry_out, prepare
 from synthema_core.cli import main
 from synthema_core.errors import SynthemaError, TableError
 from synthema_core.generate import cohort
@@ -29,9 +29,8 @@ SHARDS, ROWS = 10, 14_000  # together more than two blocks
 @pytest.fixture(scope="module", autouse=True)
 def _small_sample():
     """Fidelity is measured here, not on the workers: little of it will do."""
-    module = sys.modules["synthema_core.audit"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "FIDELITY_ROWS", 500)
+        patch.setattr(auditing, "FIDELITY_ROWS", 500)
         yield
 
 

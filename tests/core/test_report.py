@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from synthema_core.anonymity import anonymity
-from synthema_core.audit import Audit, BrokenRule, Provenance, Validity
+from synthema_core.auditing import Audit, BrokenRule, Provenance, Validity
 from synthema_core.context import ReleaseContext
 from synthema_core.errors import OutputError
 from synthema_core.evidence import Belonging, Evidence, Roles, Scope, Weights

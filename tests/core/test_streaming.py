@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import synthema_core as sc
-from synthema_core import passes, planning, tables
-from synthema_core.audit import carry_out, prepare
+from synthema_core import auditing, passes, planning, tables
+from synthema_core.auditing import carry_out, prepare
 from synthema_core.errors import MemoryBoundError, SchemaError, SynthemaError, TableError
 from synthema_core.generate import cohort
 from synthema_core.memory import bytes_of, peak, resident, words
@@ -110,8 +110,7 @@ def test_the_size_and_order_of_the_parts_change_nothing(study, with_holdout, mon
 @pytest.mark.usefixtures("small_blocks")
 def test_fidelity_is_measured_on_the_same_drawn_rows(study, monkeypatch):
     arguments, synthetic, folder = study
-    module = sys.modules["synthema_core.audit"]
-    monkeypatch.setattr(module, "FIDELITY_ROWS", 100)
+    monkeypatch.setattr(auditing, "FIDELITY_ROWS", 100)
     held = sc.audit(synthetic=synthetic, **arguments)
     assert any("on 100 of 495 rows" in warning for warning in held.warnings)
     found = in_parts(prepare(synthetic=folder / "shards", **arguments), 64, 50)
@@ -354,8 +353,9 @@ BOUNDED = """
     import sys
     from pathlib import Path
     import synthema_core as sc
+    from synthema_core import auditing
     from synthema_core.memory import peak
-    sys.modules["synthema_core.audit"].FIDELITY_ROWS = 2000
+    auditing.FIDELITY_ROWS = 2000
     folder = Path(sys.argv[1])
     found = sc.audit(
         train=folder / "train.parquet", holdout=folder / "holdout.parquet",
