@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from synthema_kernels import Rows
 
 from ..errors import TableError
+from ..privacy.attack import drawn
 from ..tables import as_frame
 
 UNIT = pl.Datetime("us")
@@ -25,22 +26,33 @@ class Frames:
     """Frames of the same columns, as rows.
 
     Attributes:
-        frames: As Polars.
-        rows: Each as rows; numbers scaled by the range of the first.
+        frames: As Polars, whole.
+        at: (m,) of each frame the rows that the attack needs.
+        rows: These as rows; numbers scaled by the range of the whole first frame.
         raw: The same with numbers as they are.
         names: Columns in the order of the rows, numbers first.
         levels: Of each column that is no number, its values by code.
     """
 
     frames: tuple[pl.DataFrame, ...]
+    at: tuple[NDArray[np.int64], ...]
     rows: tuple[Rows, ...]
     raw: tuple[Rows, ...]
     names: tuple[str, ...]
     levels: dict[str, list[object]]
 
     @classmethod
-    def of(cls, tables: dict[str, object], columns: Sequence[str] | None = None) -> "Frames":
+    def of(
+        cls,
+        tables: dict[str, object],
+        columns: Sequence[str] | None = None,
+        *,
+        people: int | None = None,
+        seed: int = 0,
+    ) -> "Frames":
         """Read the frames; `columns` of them, or all that the first has.
+
+        Of every frame but "syn" at most `people` rows are needed, drawn at random; all with None.
 
         Raises:
             TableError: If one is no table, lacks a column, or holds text where another has numbers.
@@ -59,19 +71,26 @@ class Frames:
                 )
         numbers = [c for c in wanted if _is_number([f[c] for f in frames.values()], c)]
         others = [c for c in wanted if c not in numbers]
-        floats = {c: [_floats(f[c]) for f in frames.values()] for c in numbers}
+        rng = np.random.default_rng(seed)
+        at = [drawn(f.height, None if n == "syn" else people, rng) for n, f in frames.items()]
+        needed = [
+            f if len(a) == f.height else f.select(wanted)[a]
+            for f, a in zip(frames.values(), at, strict=True)
+        ]
+        floats = {c: [_floats(f[c]) for f in needed] for c in numbers}
+        ranges = {c: _floats(first[c]) for c in numbers}
         codes, levels = {}, {}
         for c in others:
-            codes[c], levels[c] = _codes([f[c] for f in frames.values()])
+            codes[c], levels[c] = _codes([f[c] for f in needed])
         raw, rows = [], []
-        for i, frame in enumerate(frames.values()):
-            n = frame.height
+        for i, n in enumerate(map(len, at)):
             coded = _beside([codes[c][i] for c in others], n, np.int32)
             plain = _beside([floats[c][i] for c in numbers], n, np.float64)
-            scaled = _beside([_scaled(floats[c][i], floats[c][0]) for c in numbers], n, np.float64)
+            scaled = _beside([_scaled(floats[c][i], ranges[c]) for c in numbers], n, np.float64)
             raw.append(Rows(numeric=plain, codes=coded))
             rows.append(Rows(numeric=scaled, codes=coded))
-        return cls(tuple(frames.values()), tuple(rows), tuple(raw), (*numbers, *others), levels)
+        names = (*numbers, *others)
+        return cls(tuple(frames.values()), tuple(at), tuple(rows), tuple(raw), names, levels)
 
     def mask(self, columns: Sequence[str]) -> NDArray[np.bool_]:
         """(p + q,) whether each column is one of these."""

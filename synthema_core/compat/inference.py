@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ..errors import SynthemaError
-from ..privacy.attack import Attack, Column, Side, attack, column, drawn, joined, missing, some
+from ..privacy.attack import Attack, Column, Side, attack, column, joined, missing, some
 from ..privacy.disclosure import blind, closest
 from .frames import Frames
 from .results import EvaluationResults, Evaluator, PrivacyRisk, results_of
@@ -61,14 +61,14 @@ class InferenceEvaluator(Evaluator):
             raise SynthemaError(f"aux_cols: the secret '{secret}' is among what is known")
         tables = {"ori": ori, "syn": syn} | ({} if control is None else {"control": control})
         self._tables = list(tables.values())
-        self._frames = Frames.of(tables, [*aux_cols, secret])
+        people = None if math.isinf(n_attacks) else int(n_attacks)
+        self._frames = Frames.of(tables, [*aux_cols, secret], people=people, seed=seed)
         self._known = self._frames.mask(aux_cols)
         self._place = self._frames.names.index(secret)
         number = secret not in self._frames.levels
         self._regression = number if regression is None else regression
         if self._regression and not number:
             raise SynthemaError(f"regression: the secret '{secret}' holds no numbers")
-        self._n_attacks = None if math.isinf(n_attacks) else int(n_attacks)
         self._model, self._seed = inference_model, seed
         self._control = control is not None
         self._secret = secret
@@ -80,10 +80,8 @@ class InferenceEvaluator(Evaluator):
         Args:
             n_jobs: Ignored: the search takes all threads, and their number changes no bit.
         """
-        ours, pool = self._frames.raw[:2]
-        rng = np.random.default_rng(self._seed)
-        main, control = self._sides(rng)
-        truth = column(ours, self._place)[main.at]
+        pool = self._frames.raw[1]
+        main, control, truth = self._sides()
         self._found = attack(
             "inference",
             self._secret,
@@ -140,26 +138,29 @@ class InferenceEvaluator(Evaluator):
             )
         return out
 
-    def _sides(self, rng: np.random.Generator) -> tuple[Side, Side]:
-        """The attack on `ori` and on `control`, which may be nobody."""
-        at, theirs = [], range(2, len(self._frames.raw))
-        for which in (0, *theirs):
-            raw = self._frames.raw[which]
-            rows = drawn(len(raw), self._n_attacks, rng)
-            at.append(rows[~missing(column(raw, self._place)[rows])])
-        guesses = self._guesses(at, rng)
+    def _sides(self) -> tuple[Side, Side, Column]:
+        """The attack on `ori` and on `control`, which may be nobody; the secrets of the first."""
+        secrets = [column(raw, self._place) for raw in self._frames.raw[::2]]
+        known = [~missing(secret) for secret in secrets]
+        at = [rows[kept] for rows, kept in zip(self._frames.at[::2], known, strict=True)]
+        truths = [secret[kept] for secret, kept in zip(secrets, known, strict=True)]
         sides = [
-            Side(hit=self._right(guess, column(raw, self._place)[rows]), at=rows, n=len(raw))
-            for guess, rows, raw in zip(guesses, at, self._frames.raw[::2], strict=True)
+            Side(hit=self._right(guess, truth), at=rows, n=frame.height)
+            for guess, truth, rows, frame in zip(
+                self._guesses(known, at), truths, at, self._frames.frames[::2], strict=True
+            )
         ]
-        return sides[0], sides[1] if theirs else Side.all(np.empty(0, np.bool_))
+        return sides[0], sides[1] if self._control else Side.all(np.empty(0, np.bool_)), truths[0]
 
-    def _guesses(self, at: list[NDArray[np.int64]], rng: np.random.Generator) -> list[Column]:
+    def _guesses(self, known: list[NDArray[np.bool_]], at: list[NDArray[np.int64]]) -> list[Column]:
         """Of the people attacked in `ori` and `control`."""
         if self._model is not None:
             return [self._predicted(2 * i, rows) for i, rows in enumerate(at)]
-        both = [some(self._frames.rows[2 * i], rows) for i, rows in enumerate(at)]
+        both = [
+            some(r, np.flatnonzero(k)) for r, k in zip(self._frames.rows[::2], known, strict=True)
+        ]
         queries = both[0] if len(both) == 1 else joined(*both)
+        rng = np.random.default_rng((self._seed, 1))  # who is attacked was drawn from the seed
         (found,) = closest(queries, self._frames.rows[1], [self._known], 1, rng)
         secrets = column(self._frames.raw[1], self._place)[found[:, 0]]
         n = len(at[0])
