@@ -100,7 +100,7 @@ def membership(
     """AUC of the distance to the closest sampled row."""
     encoder = Encoder.fit(train, schema, also=(unseen,))
     pool = encoder.rows(synthetic)
-    near = [np.ravel(nearest(encoder.rows(t), pool)[1]) for t in (train, unseen)]
+    near = [nearest(encoder.rows(t), pool).distance[:, 0] for t in (train, unseen)]
     y = np.repeat([1, 0], [len(n) for n in near])
     return float(roc_auc_score(y, -np.concatenate(near)))
 

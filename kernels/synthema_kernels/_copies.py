@@ -18,6 +18,7 @@ from .rows import Rows
 
 WORTH = 0.9  # of the rows may be distinct, and collapsing still pays for its sorting
 FEWEST = 1_000  # rows; a smaller table is searched before it is sorted
+ENOUGH = 1 << 17  # cells each row is compared with: below, comparing costs less than sorting
 FIRST = 4  # columns of each kind: they mostly tell already that rows differ
 ALL = 2**31  # columns
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # odd, its bits without a pattern (Knuth, TAOCP 6.4)
@@ -40,10 +41,13 @@ class Distinct(NamedTuple):
     start: NDArray[np.int64]
 
 
-def distinct(rows: Rows) -> Distinct | None:
-    """The distinct rows, or None if there are few copies: then nothing is worth collapsing."""
+def distinct(rows: Rows, others: int) -> Distinct | None:
+    """The distinct rows, or None where collapsing does not pay.
+
+    It pays if there are many copies, and if each row is compared with enough of the `others`.
+    """
     n = len(rows)
-    if n < FEWEST:
+    if n < FEWEST or others * (rows.numeric.shape[1] + rows.codes.shape[1]) < ENOUGH:
         return None
     if _differ(_keys(rows, FIRST)) or _differ(keys := _keys(rows, ALL)):
         return None

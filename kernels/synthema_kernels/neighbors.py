@@ -252,8 +252,8 @@ def _nearest(
     queries, pool, weight = _weighing(queries, pool, weight)
     engine = _engine(metric, queries, weight)
     with threads_for(max(len(queries), len(pool)) * len(weight) * READ):
-        theirs = distinct(pool)
-        ours = theirs if queries is pool else distinct(queries)
+        theirs = distinct(pool, len(queries))
+        ours = theirs if queries is pool else distinct(queries, len(pool))
     if theirs is None and (ours is None or exclude_self):
         with threads_for(len(queries) * len(pool) * len(weight) * COMPARED):
             return engine.find(queries, pool, weight, k, exclude_self=exclude_self)

@@ -79,9 +79,7 @@ class Frames:
         ]
         floats = {c: [_floats(f[c]) for f in needed] for c in numbers}
         ranges = {c: _floats(first[c]) for c in numbers}
-        codes, levels = {}, {}
-        for c in others:
-            codes[c], levels[c] = _codes([f[c] for f in needed])
+        codes, levels = _coded([frame.select(others) for frame in needed])
         raw, rows = [], []
         for i, n in enumerate(map(len, at)):
             coded = _beside([codes[c][i] for c in others], n, np.int32)
@@ -141,16 +139,34 @@ def _scaled(values: NDArray[np.float64], fitted: NDArray[np.float64]) -> NDArray
     return (values - low) / (spread if spread > 0 else 1.0)
 
 
-def _codes(columns: Sequence[pl.Series]) -> tuple[list[NDArray[np.int32]], list[object]]:
-    """Codes by the order of all values, missing -1, and the values."""
+def _coded(
+    frames: Sequence[pl.DataFrame],
+) -> tuple[dict[str, list[NDArray[np.int32]]], dict[str, list[object]]]:
+    """By column: codes in each frame by the order of all values, missing -1, and the values."""
+    columns = {name: _one_type([frame[name] for frame in frames]) for name in frames[0].columns}
+    values = pl.DataFrame(columns)
+    each = pl.all().unique().drop_nulls().sort().implode()
+    levels = {name: known[0] for name, known in values.select(each).to_dict().items()}
+    numbered = values.select(  # Polars takes columns side by side, and levels by a table of hashes
+        pl.col(name)
+        .cast(pl.String)
+        .cast(pl.Enum(known.cast(pl.String)))
+        .to_physical()
+        .cast(pl.Int32)
+        .fill_null(-1)
+        for name, known in levels.items()
+    )
+    ends = np.cumsum([frame.height for frame in frames[:-1]])
+    codes = {c.name: np.split(c.to_numpy(), ends) for c in numbered}
+    return codes, {name: known.to_list() for name, known in levels.items()}
+
+
+def _one_type(columns: Sequence[pl.Series]) -> pl.Series:
+    """All values, one column below the other."""
     columns = [c.cast(pl.Boolean) if c.dtype == pl.Null else c for c in columns]
     if any(c.dtype == pl.String for c in columns):
         columns = [c.cast(pl.String) for c in columns]
-    values = pl.concat([c.rename("level") for c in columns])
-    levels = values.unique().drop_nulls().sort()
-    numbered = values.cast(pl.String).cast(pl.Enum(levels.cast(pl.String)))  # by a table of hashes
-    codes = numbered.to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
-    return np.split(codes, np.cumsum([len(c) for c in columns[:-1]])), levels.to_list()
+    return pl.concat(columns)
 
 
 def _beside(
