@@ -39,7 +39,10 @@ from synthema_core.generate.avatar import AvatarGenerator
 from synthema_core.generate.shadows import ShadowSettings
 from synthema_core.intervals import Estimate
 from synthema_core.privacy.disclosure import sweep_inference, sweep_linkability
+from synthema_core.privacy.match_and_learn import match_and_learn
 from synthema_core.privacy.membership import Membership
+from synthema_core.privacy.reconstruction import reconstruction
+from synthema_core.privacy.replicated import replicated
 from synthema_core.privacy.singling_out import singling_out
 from synthema_core.privacy.suite import membership_attacks
 from synthema_core.privacy.verdict import verdict
@@ -57,7 +60,13 @@ MADE = {
     "flow": "flow",
     "fresh": "fresh people",
 }
-PARTS = ("rows", "disclosure", "flows", "model")
+PARTS = ("rows", "disclosure", "identity", "flows", "model")
+# what somebody may know of a person, and what he would like to
+KNOWN = {
+    "aml": ("age", "sex", "hb", "platelet", "wbc"),
+    "adult": ("age", "sex", "race", "native_country", "education", "occupation"),
+}
+SECRET = {"aml": ("mut_TP53", "os_status"), "adult": ("income",)}
 ABSENT = "–"
 Grid = dict[str, dict[str, str]]  # cells by line and column
 Page = dict[str, dict[str, Grid]]  # tables by heading and caption
@@ -167,6 +176,8 @@ def measure(people: People, made: str, part: str) -> dict[str, Any]:
                 "p_value": judged.p_value,
                 "strongest": judged.strongest,
             }
+        elif part == "identity":
+            found = {"risks": identity(people.name, encoder, three)}
         else:
             names = (*encoder.numeric_names, *encoder.code_names)
             linked = sweep_linkability(**three, names=names).worst
@@ -183,6 +194,23 @@ def measure(people: People, made: str, part: str) -> dict[str, Any]:
     return found | {
         "seconds": time.perf_counter() - start,
         "cpu": time.process_time() - cpu,
+    }
+
+
+def identity(name: str, encoder: Encoder, three: dict[str, Any]) -> dict[str, Any]:
+    """Whole rows, and what a few known columns give away."""
+    columns = (*encoder.numeric_names, *encoder.code_names)
+    seed, tables = three["seed"], {k: rows for k, rows in three.items() if k != "seed"}
+    keys = {"names": columns, "quasi_identifiers": np.isin(columns, KNOWN[name])}
+    secrets = [columns.index(secret) for secret in SECRET[name]]
+    copied = replicated(**tables, **keys, targets=secrets)
+    learned = match_and_learn(**tables, **keys, secrets=secrets)
+    rebuilt = reconstruction(**tables, seed=seed)
+    return {
+        **{f"reconstruction, {one.attacker}": pair(one.risk) for one in rebuilt},
+        "replicated uniques": pair(copied.attack.risk),
+        **{f"unanimous about {one.name}": pair(one.attack.risk) for one in copied.targets},
+        "matched and learned about": pair(learned.attack.risk),
     }
 
 
