@@ -18,11 +18,13 @@ from .types import Column, Endpoint
 
 AGREEMENT = 0.995  # share of rows in which a time must not exceed another to propose `not_after`
 MOST_STATUSES = 12
+LOOSEST = 5  # rank of names that fit least
 ENOUGH = 20  # rows with both times, for an order to be proposed
 
 _TIME = re.compile(
     r"^(?P<stem>.*?)_?(time|days?|months?|mos|weeks?|wks?|years?|yrs?|duration|survtime|tte)$|^(?P<short>.+)_t$|^t$"
 )
+_UNIT = re.compile(r"^(t|days?|months?|mos|weeks?|wks?|years?|yrs?)$")  # may mean a calendar
 _STATUS = re.compile(
     r"^(?P<stem>.*?)_?(status|stat|event|censored|censor|cens|indicator|observed)$|^(?P<short>.+)_(s|d|ind|e)$"
 )
@@ -43,6 +45,9 @@ _OVERALL = (
 _LAST = re.compile(
     r"^(os|overall|overall_survival|surv|survival|srv|death|dead|died|fu|followup|follow_up)$"
 )
+_OBSERVED = re.compile(
+    r"^(event|event_observed|observed|censored|censor|cens)$"
+)  # of survival alone
 _CENSORED = re.compile(
     r"^(0|0[: ].*|false|no|none|alive.*|living|censor.*|cens|event[- ]?free|no event|lost.*|ltfu)$"
 )
@@ -76,13 +81,19 @@ def find_endpoints(frame: pl.DataFrame, columns: tuple[Column, ...]) -> Found:
         if (rank := _name_rank(t.name, s.name)) is not None
     ]
     used: set[str] = set()
-    for _, time, status in sorted(
+    for rank, time, status in sorted(
         pairs, key=lambda pair: pair[0]
     ):  # stable: table order within a rank
         if {time.name, status.name} & used:
             continue
         event = _events(status)
         if event is None or not _timed_when_censored(frame, time, status, event):
+            continue
+        negative = int((frame.get_column(time.name) < 0).sum() or 0)
+        if negative and (rank == LOOSEST or _UNIT.match(tokens(time.name))):
+            notes.setdefault(time.name, []).append(
+                f"not read as the time of '{status.name}': {negative} values are below 0"
+            )
             continue
         used |= {time.name, status.name}
         endpoints.append(Endpoint(_endpoint_name(time.name), time.name, status.name, event))
@@ -117,6 +128,8 @@ def _name_rank(time: str, status: str) -> int | None:
         return 3
     if stem_s in ("", "fu", "vital") and stem_t in _OVERALL:  # futime / status
         return 4
+    if stem_t and _OBSERVED.match(s):  # diff_days / observed
+        return LOOSEST
     return None
 
 

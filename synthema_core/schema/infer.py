@@ -7,7 +7,9 @@ import polars as pl
 from ..errors import SchemaError
 from ..tables import as_frame
 from .endpoints import find_endpoints
+from .implications import find_implications
 from .kinds import decide, look
+from .orders import find_orders
 from .structure import find_copies, find_structure
 from .types import Column, Schema
 
@@ -25,16 +27,17 @@ def infer(table: object, *, name: str = "") -> Schema:
 
     Raises:
         TableError: If the table is not fit to be looked at (see `as_frame`).
-        SchemaError: If there is a single row, or a time of an endpoint is negative.
+        SchemaError: If there is a single row, or a time of an endpoint is negative, unless its name
+            may mean something else.
     """
-    orders = _enum_orders(table)
+    declared = _enum_orders(table)
     frame = as_frame(table, name=name or "table")
     if frame.height < 2:
         raise SchemaError(
             f"{name or 'table'}: expected at least two rows to infer a schema from, got "
             f"{frame.height}. Give more rows, or write the schema by hand."
         )
-    columns = tuple(decide(look(series, orders.get(series.name, ()))) for series in frame)
+    columns = tuple(decide(look(series, declared.get(series.name, ()))) for series in frame)
     found = find_endpoints(frame, columns)
     status_of = {endpoint.time: endpoint.status for endpoint in found.endpoints}
     columns = tuple(
@@ -59,7 +62,10 @@ def infer(table: object, *, name: str = "") -> Schema:
         ]
         notes += found.notes.get(column.name, []) + copies.get(column.name, [])
         finished.append(replace(column, warnings=tuple(notes)))
-    return Schema(tuple(finished), found.endpoints, (*rules, *found.rules), name)
+    # first the closest bounds: a generator meets the first order of a column by construction
+    implied = find_implications(frame, columns)
+    orders = find_orders(frame, columns, found.endpoints, found.rules)
+    return Schema(tuple(finished), found.endpoints, (*rules, *orders, *implied), name)
 
 
 def _enum_orders(table: object) -> dict[str, tuple[str, ...]]:

@@ -35,7 +35,7 @@ def find_structure(frame: pl.DataFrame, columns: tuple[Column, ...]) -> tuple[De
         categories = parent.categories or ()
         if parent.kind == "constant" or not 2 <= len(categories) <= MOST_VALUES:
             continue
-        codes = _codes(frame.get_column(parent.name), categories)
+        codes = codes_of(frame.get_column(parent.name), categories)
         # size[k] rows have the k-th value, absent[k] of them lack each child; the last k: parent
         # missing
         size = np.bincount(codes, minlength=len(categories) + 1)
@@ -113,7 +113,7 @@ def _without_cycles(conditions: dict[str, Condition]) -> dict[str, Condition]:
     return out
 
 
-def _codes(series: pl.Series, categories: tuple[Value, ...]) -> np.ndarray:
+def codes_of(series: pl.Series, categories: tuple[Value, ...]) -> np.ndarray:
     """Position of each value in the list; the length of the list where it is missing."""
     lookup = pl.DataFrame(
         {"value": pl.Series(list(categories), dtype=series.dtype)}
