@@ -8,7 +8,6 @@ perfect); how well the distance to the closest sampled row tells members from un
 another bench. What was measured is kept in bench/.results/flow_study.
 
     --run                  measure what is absent (else only print what is there)
-    --page                 write the tables into docs/defaults.md
     --tables, --seeds, --settings      only these
     --try NAME=VALUE ...   a setting of your own against the same tables, kept nowhere
     --why                  with --try: what the trees look at
@@ -60,7 +59,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
 MARKS = {"nats": 2, "known by heart": 2, "C2ST": 3, "closest row": 3, "CPU seconds": 0}
 Marks = dict[str, float]
 RESULTS = Path(__file__).parent / ".results" / "flow_study"
-PAGE = Path(__file__).parents[1] / "docs" / "defaults.md"
 
 
 def codes(real: pl.DataFrame, synthetic: pl.DataFrame) -> tuple[np.ndarray, list[str]]:
@@ -196,7 +194,6 @@ def _value(text: str) -> object:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", action="store_true")
-    parser.add_argument("--page", action="store_true")
     parser.add_argument("--tables", nargs="*", default=list(TABLES))
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1])
     parser.add_argument("--settings", nargs="*", default=list(SETTINGS))
@@ -204,17 +201,11 @@ def main() -> None:
     parser.add_argument("--why", action="store_true")
     asked = parser.parse_args()
     if asked.tries is not None:
-        return try_out(asked)
+        try_out(asked)
+        return
     if asked.run:
         run(asked.tables, asked.seeds, asked.settings)
-    text = "\n".join(markdown(asked.tables, asked.seeds))
-    print(text)
-    if asked.page:
-        before, _, rest = PAGE.read_text().partition("<!-- tables -->")
-        PAGE.write_text(
-            f"{before}<!-- tables -->\n{text}\n\n<!-- end -->{rest.partition('<!-- end -->')[2]}"
-        )
-    return None
+    print("\n".join(markdown(asked.tables, asked.seeds)))
 
 
 if __name__ == "__main__":
