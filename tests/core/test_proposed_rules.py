@@ -1,0 +1,63 @@
+"""Rules that a schema proposes: what holds in every row and chance does not explain."""
+
+import numpy as np
+import polars as pl
+
+from synthema_core.rules import Implies, Ordered
+from synthema_core.schema import Schema
+
+N = 200
+RNG = np.random.default_rng(0)
+
+
+def test_orders_that_chance_does_not_explain_are_proposed():
+    start = RNG.integers(0, 100, N)
+    day = pl.Series(start).cast(pl.Int32).cast(pl.Date)
+    table = pl.DataFrame(
+        {
+            "start": start,
+            "stop": start + RNG.integers(0, 100, N),
+            "admitted": day,
+            "discharged": day.dt.offset_by("40d").set(pl.Series(start) == 3, None),
+            "grams": RNG.normal(3000, 200, N),
+            "kilograms": RNG.normal(3, 0.2, N),
+            "loud": RNG.integers(0, 200, N),
+        }
+    )
+    found = {rule.order for rule in Schema.infer(table).rules if isinstance(rule, Ordered)}
+    assert found == {("start", "stop"), ("admitted", "discharged")}
+    few = {rule.order for rule in Schema.infer(table[:40]).rules if isinstance(rule, Ordered)}
+    assert not few
+
+
+def test_of_orders_in_a_chain_the_closest_are_proposed():
+    first = RNG.integers(0, 100, N)
+    middle = first + RNG.integers(0, 100, N)
+    table = pl.DataFrame({"c": middle + RNG.integers(0, 100, N), "a": first, "b": middle})
+    assert [r.order for r in Schema.infer(table).rules] == [("a", "b"), ("b", "c")]
+
+
+def test_levels_that_decide_another_column_are_proposed_once():
+    n = 1200
+    group = RNG.choice(["lung", "colon", "heart", "coma"], n)
+    part = np.select([group == "heart", group == "coma"], ["organ", "brain"], "cancer")
+    known = pl.Series("class", part).set(pl.int_range(n, eager=True) % 9 == 0, None)
+    table = pl.DataFrame({"group": group, "class": known, "coin": RNG.choice(["a", "b"], n)})
+    found = [rule for rule in Schema.infer(table).rules if isinstance(rule, Implies)]
+    assert [rule.sentence() for rule in found] == [
+        "if 'group' is coma, then 'class' is brain",
+        "if 'group' is one of colon, lung, then 'class' is cancer",
+        "if 'group' is heart, then 'class' is organ",
+    ]
+    exception = np.flatnonzero(group == "heart")[:1]
+    broken = table.with_columns(known.scatter(exception, "brain"))
+    kept = [rule.when.is_in for rule in Schema.infer(broken).rules if isinstance(rule, Implies)]
+    assert ("heart",) not in kept
+    assert ("colon", "lung") in kept
+
+
+def test_rare_levels_decide_nothing():
+    flag = np.zeros(N, int)
+    flag[:25] = 1
+    table = pl.DataFrame({"flag": flag, "coin": np.where(flag, "a", RNG.choice(["a", "b"], N))})
+    assert not Schema.infer(table).rules
