@@ -45,9 +45,8 @@ _OVERALL = (
 _LAST = re.compile(
     r"^(os|overall|overall_survival|surv|survival|srv|death|dead|died|fu|followup|follow_up)$"
 )
-_OBSERVED = re.compile(
-    r"^(event|event_observed|observed|censored|censor|cens)$"
-)  # of survival alone
+# words of survival alone: they need no stem in common with their time
+_OBSERVED = re.compile(r"^(event|event_observed|observed|censored|censor|cens)$")
 _CENSORED = re.compile(
     r"^(0|0[: ].*|false|no|none|alive.*|living|censor.*|cens|event[- ]?free|no event|lost.*|ltfu)$"
 )
@@ -86,6 +85,8 @@ def find_endpoints(frame: pl.DataFrame, columns: tuple[Column, ...]) -> Found:
     ):  # stable: table order within a rank
         if {time.name, status.name} & used:
             continue
+        if rank == LOOSEST and sum(r == rank and t.name not in used for r, t, _ in pairs) > 1:
+            continue  # which of the times it is, the names do not say
         event = _events(status)
         if event is None or not _timed_when_censored(frame, time, status, event):
             continue
@@ -128,7 +129,7 @@ def _name_rank(time: str, status: str) -> int | None:
         return 3
     if stem_s in ("", "fu", "vital") and stem_t in _OVERALL:  # futime / status
         return 4
-    if stem_t and _OBSERVED.match(s):  # diff_days / observed
+    if stem_t and "age" not in stem_t.split("_") and _OBSERVED.match(s):  # diff_days / observed
         return LOOSEST
     return None
 

@@ -1,6 +1,6 @@
 """Levels that decide another column: whoever relapsed or died has had an event."""
 
-from itertools import permutations
+from itertools import combinations
 
 import numpy as np
 import polars as pl
@@ -10,8 +10,7 @@ from ..rules import Condition, Implies
 from .structure import MOST_VALUES, codes_of
 from .types import Column
 
-ENOUGH = 20  # rows of the deciding level
-EXPECTED = 50  # of them chance alone would have put at other levels
+EXPECTED = 50  # rows of the deciding level that chance alone would have put at other levels
 
 
 def find_implications(frame: pl.DataFrame, columns: tuple[Column, ...]) -> tuple[Implies, ...]:
@@ -28,28 +27,26 @@ def find_implications(frame: pl.DataFrame, columns: tuple[Column, ...]) -> tuple
     levels = {c.name: c.categories or () for c in columns if c.kind != "constant"}
     levels = {name: known for name, known in levels.items() if 2 <= len(known) <= MOST_VALUES}
     codes = {name: codes_of(frame.get_column(name), known) for name, known in levels.items()}
-    excluded: dict[tuple[str, str], NDArray[np.bool_]] = {}  # pairs of levels, by pair of columns
     found = []
-    for one, other in permutations(levels, 2):
-        counts = _counts(codes[one], len(levels[one]), codes[other], len(levels[other]))
-        decided = _decided(counts)
-        said = excluded.get((other, one), np.zeros(counts.shape[::-1], np.bool_)).T
-        for level in np.unique(decided[decided >= 0]):
-            who = np.flatnonzero(decided == level)
-            never = (counts.sum(axis=0) > 0) & (np.arange(counts.shape[1]) != level)
-            who = who[~(said[who] | ~never).all(axis=1)]
-            if not who.size:
-                continue
-            excluded.setdefault((one, other), np.zeros(counts.shape, np.bool_))[
-                np.ix_(who, never)
-            ] = True
-            found.append(
-                Implies(
-                    Condition(one, is_in=tuple(levels[one][k] for k in who)),
-                    Condition(other, is_in=(levels[other][level],)),
-                    name=f"proposed: {other} given {one}",
+    for a, b in combinations(levels, 2):
+        counts = _counts(codes[a], len(levels[a]), codes[b], len(levels[b]))
+        said = np.zeros(counts.shape, np.bool_)  # pairs of levels that a proposal excludes already
+        for one, other, table, out in ((a, b, counts, said), (b, a, counts.T, said.T)):
+            occurs = table.sum(axis=0) > 0
+            decided = _decided(table)
+            for level in np.unique(decided[decided >= 0]):
+                never = occurs & (np.arange(len(occurs)) != level)
+                who = np.flatnonzero((decided == level) & (never & ~out).any(axis=1))
+                if not who.size:
+                    continue
+                out[np.ix_(who, never)] = True
+                found.append(
+                    Implies(
+                        Condition(one, is_in=tuple(levels[one][k] for k in who)),
+                        Condition(other, is_in=(levels[other][level],)),
+                        name=f"proposed: {other} given {one}",
+                    )
                 )
-            )
     return tuple(found)
 
 
@@ -64,5 +61,5 @@ def _decided(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     rows, share = counts.sum(axis=1), counts.sum(axis=0) / max(counts.sum(), 1)
     only = counts.argmax(axis=1)
     alone = (counts > 0).sum(axis=1) == 1
-    sure = (rows >= ENOUGH) & (rows * (1.0 - share[only]) >= EXPECTED)
+    sure = rows * (1.0 - share[only]) >= EXPECTED
     return np.where(alone & sure, only, -1)

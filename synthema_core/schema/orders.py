@@ -19,8 +19,8 @@ ALIKE = {
     "count": "number",
     "continuous": "number",
     "date": "date",
-    "datetime": "datetime",
-}  # kinds whose values can be compared
+    "datetime": "date",
+}  # kinds whose values can be compared, if they are numbers or of one type
 
 
 def find_orders(
@@ -33,8 +33,8 @@ def find_orders(
 
     A proposal holds in every row that knows both; values paired at random would break it in at
     least OFTEN of the rows, and not in a single one with a probability below CHANCE. What follows
-    from two others is left out, so that each column stands next to its closest bounds; of columns
-    that are equal everywhere the first serves, or the time of an endpoint.
+    from two others in every row is left out, so that each column stands next to its closest bounds;
+    of columns that are equal everywhere the first serves, or the time of an endpoint.
 
     Args:
         frame: (n, c).
@@ -46,7 +46,13 @@ def find_orders(
         New pairs, then those of `known` that do not follow from them.
     """
     values = {c.name: _numbers(frame, c) for c in columns if c.kind in ALIKE}
-    sort = {c.name: (ALIKE.get(c.kind), frame.schema[c.name].is_numeric()) for c in columns}
+    dtypes = frame.schema
+    sort = {
+        c.name: (ALIKE[c.kind], None if dtypes[c.name].is_numeric() else dtypes[c.name])
+        for c in columns
+        if c.kind in ALIKE
+    }
+    known_in = {name: ~np.isnan(numbers) for name, numbers in values.items()}
     for twin in _twins(values, sort, [c.name for c in columns if c.kind == "time"]):
         del values[twin]
     before = {(rule.order[0], rule.order[1]) for rule in known}
@@ -60,16 +66,18 @@ def find_orders(
     ]
     every = {*found, *before, *implied}
 
-    def closest(pair: tuple[str, ...]) -> bool:
+    def follows(pair: tuple[str, ...]) -> bool:
         low, high = pair
-        return not any((low, middle) in every and (middle, high) in every for middle in values)
+        between = [m for m in values if (low, m) in every and (m, high) in every]
+        both = known_in[low] & known_in[high]
+        return any(known_in[middle][both].all() for middle in between)
 
     new = (
         Ordered(pair, name=f"proposed: {pair[0]} not after {pair[1]}")
         for pair in found
-        if closest(pair)
+        if not follows(pair)
     )
-    return (*new, *(rule for rule in known if closest(rule.order)))
+    return (*new, *(rule for rule in known if not follows(rule.order)))
 
 
 def _numbers(frame: pl.DataFrame, column: Column) -> NDArray[np.float64]:

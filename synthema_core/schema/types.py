@@ -267,8 +267,10 @@ class Schema:
         return self._with(columns, endpoints, self.rules)
 
     def with_rules(self, *rules: Rule) -> "Schema":
-        """The same schema with these rules added."""
-        return dataclasses.replace(self, rules=(*self.rules, *rules))
+        """The same schema with these rules added; one that differs in name alone gives way."""
+        said = {dataclasses.replace(rule, name="") for rule in rules}
+        kept = (r for r in self.rules if dataclasses.replace(r, name="") not in said)
+        return dataclasses.replace(self, rules=(*kept, *rules))
 
     def with_endpoints(self, *endpoints: Endpoint) -> "Schema":
         """The same schema with these endpoints added; one of the same name is replaced.

@@ -31,10 +31,42 @@ def test_orders_that_chance_does_not_explain_are_proposed():
 
 
 def test_of_orders_in_a_chain_the_closest_are_proposed():
-    first = RNG.integers(0, 100, N)
-    middle = first + RNG.integers(0, 100, N)
-    table = pl.DataFrame({"c": middle + RNG.integers(0, 100, N), "a": first, "b": middle})
+    n = 1000
+    first = RNG.integers(0, 100, n)
+    middle = first + RNG.integers(0, 100, n)
+    table = pl.DataFrame({"c": middle + RNG.integers(0, 100, n), "a": first, "b": middle})
     assert [r.order for r in Schema.infer(table).rules] == [("a", "b"), ("b", "c")]
+    gaps = table.with_columns(table["b"].set(pl.int_range(n, eager=True) % 5 == 0, None))
+    found = {rule.order for rule in Schema.infer(gaps).rules}
+    assert found == {("a", "b"), ("b", "c"), ("a", "c")}  # where b is missing, nothing else says so
+
+
+def test_spans_that_repeat_each_other_are_both_held_below_the_last_time():
+    os = RNG.integers(100, 2000, N)
+    span = os // RNG.integers(2, 5, N)
+    columns = {"os_days": os, "os_status": RNG.integers(0, 2, N)}
+    table = pl.DataFrame({**columns, "relapse_days": span, "recurrence_days": span})
+    found = {rule.order for rule in Schema.infer(table).rules if isinstance(rule, Ordered)}
+    assert found == {("relapse_days", "os_days"), ("recurrence_days", "os_days")}
+
+
+def test_a_declared_rule_takes_the_place_of_the_same_proposal():
+    start = RNG.integers(0, 100, N)
+    schema = Schema.infer(pl.DataFrame({"start": start, "stop": start + RNG.integers(0, 100, N)}))
+    declared = Ordered(("start", "stop"), name="nobody leaves before he comes")
+    assert len(schema.rules) == 1
+    assert schema.with_rules(declared).rules == (declared,)
+
+
+def test_a_loose_name_is_a_time_only_if_no_other_could_be():
+    table = pl.DataFrame(
+        {"diff_days": RNG.integers(1, 900, N), "observed": RNG.integers(0, 2, N) == 1}
+    )
+    assert [e.time for e in Schema.infer(table).endpoints] == ["diff_days"]
+    age = table.with_columns(age_years=pl.Series(RNG.integers(20, 90, N)))
+    assert [e.time for e in Schema.infer(age).endpoints] == ["diff_days"]
+    two = table.with_columns(stay_days=pl.Series(RNG.integers(1, 90, N)))
+    assert not Schema.infer(two).endpoints
 
 
 def test_levels_that_decide_another_column_are_proposed_once():
