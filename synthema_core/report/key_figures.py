@@ -111,7 +111,7 @@ def _attacks(audit: Audit) -> list[KeyFigure]:
     for family in FAMILIES:
         found = getattr(audit.evidence, family.key)
         highest = worst(audit.evidence, family.key)
-        name = f"{family.title}, highest risk"
+        name = f"{family.title}, worst attack"
         if highest is None:
             reason = found.reason if isinstance(found, NotMeasured) else "Nothing to compare."
             rows.append(

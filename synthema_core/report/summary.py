@@ -163,20 +163,21 @@ def _unmeasured(audit: Audit) -> list[tuple[str, str]]:
 
 
 def _family(audit: Audit, family: Family) -> list[Finding]:
-    highest = worst(audit.evidence, family.key)
-    if highest is None:
+    one = worst(audit.evidence, family.key)
+    if one is None:
         return []
-    tried = f"of {highest.tried} attacks" if highest.tried > 1 else "one attack"
-    told = above(highest)
+    tried = (
+        f"of {one.tried} attacks the worst, whose interval begins highest,"
+        if one.tried > 1
+        else "the one attack"
+    )
+    told = above(one)
     says = (
         "training patients fare worse than people never seen"
         if told
         else "no attack is shown to do better on training patients than on people never seen"
     )
-    text = (
-        f"{family.title}: {says}; the highest risk, {tried}, is {spoken(highest.risk)}, in "
-        f"‘{named(highest)}’."
-    )
+    text = f"{family.title}: {says}; {tried} is ‘{named(one)}’ with a risk of {spoken(one.risk)}."
     return [Finding(kind="evidence", text=text, alarm=told)]
 
 
