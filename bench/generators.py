@@ -1,4 +1,6 @@
-"""Generators side by side: `python -m bench.generators` (bench/rivals.sh arfpy exam mostlyai sdv).
+"""Generators side by side: `python -m bench.generators`.
+
+Its rivals: `bench/rivals.sh arfpy exam mostlyai sdv tabddpm`.
 
 Every generator draws as many patients as it was fitted on, from the same half of each table, with
 its defaults; the blind exam (bench/exam) marks them beside fresh patients (ceiling) and independent
@@ -42,10 +44,9 @@ ENVIRONMENTS = {
     "tvae": "sdv",
     "arf": "arfpy",
     "tabularargn": "mostlyai",
-    "tabddpm": "synthcity",
+    "tabddpm": "tabddpm",
 }
-# seeds on the AML table and on each of the others: what two cores can draw in an evening; the last
-# two could not be installed there
+# seeds on the AML table and on each of the others: what two cores can draw in an evening
 SEEDS = {
     "marginals": (5, 2),
     "copy": (5, 2),
@@ -56,9 +57,9 @@ SEEDS = {
     "gaussian_copula": (3, 1),
     "arf": (2, 1),
     "tvae": (1, 1),
-    "tabularargn": (0, 0),
-    "ctgan": (1, 0),
-    "tabddpm": (0, 0),
+    "tabularargn": (2, 1),
+    "ctgan": (1, 1),
+    "tabddpm": (1, 1),
 }
 LONGEST = 900  # seconds that a rival may take for one draw
 
@@ -123,7 +124,7 @@ def rival(generator: str, name: str, parts: Split, seed: int) -> pl.DataFrame:
         threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         try:
             done = subprocess.run(
-                [python, HERE / "rivals_draw.py"],
+                [python, "-P", HERE / "rivals_draw.py"],  # bench/numbers.py is not the standard one
                 input=json.dumps(order),
                 capture_output=True,
                 text=True,

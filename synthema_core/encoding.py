@@ -78,6 +78,7 @@ class Encoder:
         for spec in schema.modelled:
             others = [table[spec.name] for table in also if spec.name in table.columns]
             codecs[spec.name] = columns.fit(train[spec.name], spec, others, protection)
+        codecs = related.pooled_apart(codecs, train, protection.min_count)
         tied = related.tied_and_capped(codecs, train, schema)
         return cls(schema, related.by_status(tied, train, schema) if by_status else tied)
 
@@ -168,7 +169,7 @@ class Encoder:
         parts = [
             codec.levels.log_share(table[name])
             for name, codec in self.discrete.items()
-            if codec.levels.pool and name in among
+            if codec.levels.pools and name in among
         ]
         total: Floats = np.sum(parts, axis=0) if parts else np.zeros(table.height)
         return total

@@ -1,4 +1,7 @@
-"""What columns tell of one another before any training: ties, bounds, times by their status."""
+"""What columns tell of one another before any training.
+
+Ties and bounds of numbers, times by their status, rare levels by the columns that they decide.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .columns import Discrete, Numeric, caps, ties
+from .columns import Discrete, Nominal, Numeric, caps, ties
 
 if TYPE_CHECKING:
     import polars as pl
+    from numpy.typing import NDArray
 
     from .columns import Codec
     from .schema import Schema
+
+DECIDED = 0.8  # least share of the differences between rows that a column must explain of another
+EXPECTED = 15  # rows that chance would have differ from others of their level
 
 
 def tied_and_capped(
@@ -59,3 +66,46 @@ def by_status(codecs: dict[str, Codec], train: pl.DataFrame, schema: Schema) -> 
             number.by_status(level, status.choices, values[free], bounds)
         )
     return out
+
+
+def pooled_apart(codecs: dict[str, Codec], train: pl.DataFrame, least: int) -> dict[str, Codec]:
+    """The codecs with rare labels pooled with those that decide other columns as they do.
+
+    The countries of one region, the codes of one chapter: where a column decides another one
+    throughout, a pool over all of it would tear the two apart.
+    """
+    discrete = {n: c for n, c in codecs.items() if isinstance(c, Discrete)}
+    out = dict(codecs)
+    for name, codec in discrete.items():
+        if not isinstance(codec, Nominal) or not codec.levels.pools:
+            continue
+        codes = codec.levels.codes(train[name])
+        traits = []
+        for other, by in discrete.items():
+            if other == name:
+                continue
+            # as many levels as either has, and one more for missing values
+            shape = len(codec.levels.known) + 1, len(by.levels.known) + 1
+            table = np.zeros(shape, np.int64)
+            np.add.at(table, (codes, by.levels.codes(train[other])), 1)
+            if _decides(table[:-1, :-1]):
+                traits.append(table[:-1].argmax(axis=1))
+        traits.sort(key=lambda trait: np.unique(trait).size)
+        out[name] = codec.protected(train[name], least, traits)
+    return out
+
+
+def _decides(table: NDArray[np.int64]) -> bool:
+    """Whether the levels in the rows of a table decide those in its columns, nearly always.
+
+    Goodman and Kruskal's tau (1954), pairs of different patients alone: a level that one patient
+    holds decides nothing.
+    """
+    table = table[table.sum(axis=1) > 1]
+    held, of_each = table.sum(axis=1), table.sum(axis=0)
+    n = held.sum()
+    if n == 0:
+        return False
+    expected = n * (1.0 - ((of_each / n) ** 2).sum())
+    differ = ((held**2 - (table**2).sum(axis=1)) / (held - 1)).sum()
+    return bool(expected >= EXPECTED and differ <= (1.0 - DECIDED) * expected)

@@ -20,4 +20,5 @@ def fit(
     column: pl.Series, spec: Column, also: Sequence[pl.Series], protection: Protection
 ) -> Nominal:
     """Two values, the negative one first; a third in `also` gets a code but is never drawn."""
-    return Nominal(Levels.fit(column, spec.categories, also, protection.min_count))
+    levels = Levels.fit(column, spec.categories, also)
+    return Nominal(levels).protected(column, protection.min_count)

@@ -20,4 +20,5 @@ def fit(
     column: pl.Series, spec: Column, also: Sequence[pl.Series], protection: Protection
 ) -> Nominal:
     """One value: it says nothing about a row, but a table that leaves it is told apart."""
-    return Nominal(Levels.fit(column, spec.categories, also, protection.min_count))
+    levels = Levels.fit(column, spec.categories, also)
+    return Nominal(levels).protected(column, protection.min_count)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..schema import Value
+    from .pools import Pools
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +32,19 @@ class Levels:
         missing: Whether training values were missing; missing is then the level after the known
             ones.
         dtype: Dtype of the training column.
-        pool: Places among `known` of the levels that a flow sees as one, the one after the others,
-            since too few patients hold them.
-        weights: How often each level of the pool is written for it; they sum to 1.
-        held: Training patients in the pool.
+        pools: Places among `known` of the levels that a flow sees as one, since too few patients
+            hold them; the pools come after the other levels.
+        shares: How often each level of a pool is written for it; of each pool they sum to 1.
+        held: Training patients in each pool.
     """
 
     known: tuple[Value, ...]
     extra: tuple[Value, ...]
     missing: bool
     dtype: pl.DataType
-    pool: tuple[int, ...] = ()
-    weights: tuple[float, ...] = ()
-    held: int = 0
+    pools: Pools = ()
+    shares: tuple[tuple[float, ...], ...] = ()
+    held: tuple[int, ...] = ()
 
     @classmethod
     def fit(
@@ -51,7 +52,6 @@ class Levels:
         column: pl.Series,
         declared: Sequence[Value] | None,
         also: Sequence[pl.Series] = (),
-        least: int = 1,
     ) -> Levels:
         """Levels of a training column.
 
@@ -59,45 +59,43 @@ class Levels:
             column: Training values.
             declared: The schema's categories; those absent from training keep their place.
             also: The same column of other tables, for their unseen levels.
-            least: A level that fewer patients hold is pooled with the next rarest, until the pool
-                holds so many.
         """
         known = dict.fromkeys(declared if declared is not None else distinct(column))
         known.update(dict.fromkeys(distinct(column)))
         extra = dict.fromkeys(v for other in also for v in distinct(other) if v not in known)
-        missing = column.null_count() > 0
-        levels = cls(tuple(known), tuple(extra), missing, column.dtype)
-        return levels._pooled(column, least) if least > 1 else levels
+        return cls(tuple(known), tuple(extra), column.null_count() > 0, column.dtype)
 
-    def _pooled(self, column: pl.Series, least: int) -> Levels:
-        """The same levels with the rare ones pooled."""
+    def counts(self, column: pl.Series) -> NDArray[np.int64]:
+        """(L,) how often each known level occurs in a column."""
         codes = self.codes(column)
-        count = np.bincount(codes[codes >= 0], minlength=len(self.known))
-        rising = np.argsort(count, kind="stable")
-        rising = rising[count[rising] > 0]  # a level nobody holds gives nobody away
-        before = np.cumsum(count[rising]) - count[rising]
-        pool = np.sort(rising[(count[rising] < least) | (before < least)])
-        if not pool.size or count[rising[0]] >= least or pool.size < 2:
-            return self
-        held = int(count[pool].sum())
-        share = count[pool] / held
-        return replace(self, pool=tuple(pool.tolist()), weights=tuple(share.tolist()), held=held)
+        return np.bincount(codes[codes >= 0], minlength=len(self.known))[: len(self.known)]
+
+    def pooled(self, pools: Pools, column: pl.Series) -> Levels:
+        """The same levels, those of a pool seen as one; `column` says how often each is held."""
+        count = self.counts(column)
+        held = [int(count[list(pool)].sum()) for pool in pools]
+        shares = [count[list(pool)] / n for pool, n in zip(pools, held, strict=True)]
+        return replace(
+            self, pools=pools, shares=tuple(tuple(s.tolist()) for s in shares), held=tuple(held)
+        )
 
     @property
     def count(self) -> int:
         """How many levels a flow chooses from."""
-        return len(self.known) - len(self.pool) + bool(self.pool) + self.missing
+        return self._alone + len(self.pools) + self.missing
 
     @property
-    def pooled(self) -> int:
-        """The level that stands for the pool."""
-        return len(self.known) - len(self.pool)
+    def _alone(self) -> int:
+        """Known levels in no pool; the first pool has this state."""
+        return len(self.known) - sum(map(len, self.pools))
 
     def _state_of_known(self) -> NDArray[np.int32]:
         """The level a flow sees for each known one."""
-        apart = np.ones(len(self.known), bool)
-        apart[list(self.pool)] = False
-        return np.where(apart, np.cumsum(apart) - 1, self.pooled).astype(np.int32)
+        state = np.full(len(self.known), -1, np.int32)
+        for j, pool in enumerate(self.pools):
+            state[list(pool)] = self._alone + j
+        state[state < 0] = np.arange(self._alone)
+        return state
 
     def codes(self, column: pl.Series) -> NDArray[np.int32]:
         """Code of each value: its place among known and extra levels, -1 where missing."""
@@ -123,14 +121,15 @@ class Levels:
         return states
 
     def log_share(self, column: pl.Series) -> NDArray[np.float64]:
-        """Log of the share that each value has of the level a flow sees; 0 outside the pool."""
+        """Log of the share that each value has of the level a flow sees; 0 outside the pools."""
         share = np.ones(len(self.known) + 1)
-        share[list(self.pool)] = self.weights
+        for pool, of_each in zip(self.pools, self.shares, strict=True):
+            share[list(pool)] = of_each
         codes = self.codes(column)
         return np.log(share[np.where((codes < 0) | (codes > len(self.known)), -1, codes)])
 
     def series(self, states: NDArray[np.int32], name: str) -> pl.Series:
-        """Undo `states`: a column of the training dtype; the pool becomes one of its levels.
+        """Undo `states`: a column of the training dtype; a pool becomes one of its levels.
 
         Which one is drawn from the states themselves, so that the same states are always read the
         same.
@@ -140,10 +139,11 @@ class Levels:
         alone = self._state_of_known()
         place[alone] = np.arange(missing)
         found = place[np.where((states >= 0) & (states < self.count), states, -1)]
-        if self.pool:
-            rare = states == self.pooled
+        if self.pools:
             rng = np.random.default_rng(zlib.crc32(np.ascontiguousarray(states).tobytes()))
-            found[rare] = rng.choice(self.pool, int(rare.sum()), p=self.weights)
+            for j, (pool, shares) in enumerate(zip(self.pools, self.shares, strict=True)):
+                rare = states == self._alone + j
+                found[rare] = rng.choice(pool, int(rare.sum()), p=shares)
         return pl.Series(name, [*self.known, None]).gather(found).cast(self.dtype)
 
     def examples(self, name: str) -> tuple[pl.Series, NDArray[np.int32]]:
@@ -159,9 +159,9 @@ class Levels:
             "extra": list(self.extra),
             "missing": self.missing,
             "dtype": dtypes.to_dict(self.dtype),
-            "pool": list(self.pool),
-            "weights": list(self.weights),
-            "held": self.held,
+            "pools": [list(pool) for pool in self.pools],
+            "shares": [list(shares) for shares in self.shares],
+            "held": list(self.held),
         }
 
     @classmethod
@@ -173,9 +173,9 @@ class Levels:
             tuple(data["extra"]),
             bool(data["missing"]),
             dtype,
-            tuple(data["pool"]),
-            tuple(data["weights"]),
-            int(data["held"]),
+            tuple(tuple(pool) for pool in data["pools"]),
+            tuple(tuple(shares) for shares in data["shares"]),
+            tuple(data["held"]),
         )
 
 

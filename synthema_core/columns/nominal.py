@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from . import pools
 from .levels import Levels
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import polars as pl
@@ -29,6 +30,20 @@ class Nominal:
     def rows(self, column: pl.Series) -> NDArray[np.int32]:
         """(n,) codes, -1 where missing."""
         return self.levels.codes(column)
+
+    def protected(
+        self, column: pl.Series, least: int, traits: Sequence[NDArray[np.int64]] = ()
+    ) -> Nominal:
+        """The codec with the labels pooled that fewer than `least` patients hold.
+
+        Args:
+            column: Training values.
+            least: Patients behind whatever a flow sees.
+            traits: (L,) what other columns tell of each label; labels that share it are pooled
+                first.
+        """
+        found = pools.alike(self.levels.counts(column), least, traits)
+        return Nominal(self.levels.pooled(found, column))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; `from_dict` undoes it."""

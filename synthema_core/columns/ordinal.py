@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import pools
 from .levels import Levels
 
 if TYPE_CHECKING:
@@ -49,4 +50,6 @@ def fit(
     column: pl.Series, spec: Column, also: Sequence[pl.Series], protection: Protection
 ) -> Ordinal:
     """Grades in the schema's order; one that only `also` holds comes after the known ones."""
-    return Ordinal(Levels.fit(column, spec.categories, also, protection.min_count))
+    levels = Levels.fit(column, spec.categories, also)
+    found = pools.adjacent(levels.counts(column), protection.min_count)
+    return Ordinal(levels.pooled(found, column))

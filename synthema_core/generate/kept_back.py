@@ -14,7 +14,8 @@ def kept_back(encoder: Encoder) -> dict[str, dict[str, Any]]:
     """Columns that a protection changed, and how; no value of any of them.
 
     Returns:
-        For a column with levels: how many were pooled, and how many patients held one of them. For
+        For a column with levels: how many were pooled, into how many pools, and how many patients
+        held one of them. For
         a number: how many single values have a mass of their own (spikes, and multiples on which
         values are heaped), how many smooth pieces lie between, and what became of the tails.
     """
@@ -22,8 +23,12 @@ def kept_back(encoder: Encoder) -> dict[str, dict[str, Any]]:
     for name, codec in encoder.codecs.items():
         if isinstance(codec, Discrete):
             levels = codec.levels
-            if levels.pool:
-                out[name] = {"levels_pooled": len(levels.pool), "patients": levels.held}
+            if levels.pools:
+                out[name] = {
+                    "levels_pooled": sum(map(len, levels.pools)),
+                    "pools": len(levels.pools),
+                    "patients": sum(levels.held),
+                }
         elif codec.number.protection != OPEN:
             atoms = [c.marginal.left == c.marginal.right for c in codec.number.curves]
             out[name] = {

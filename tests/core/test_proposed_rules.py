@@ -93,3 +93,20 @@ def test_rare_levels_decide_nothing():
     flag[:25] = 1
     table = pl.DataFrame({"flag": flag, "coin": np.where(flag, "a", RNG.choice(["a", "b"], N))})
     assert not Schema.infer(table).rules
+
+
+def test_a_column_that_decides_throughout_is_believed_for_all_but_its_rarest_levels():
+    country = np.append(RNG.integers(0, 20, N), [20] * 4 + [21])
+    table = pl.DataFrame(
+        {
+            "country": pl.Series(country).cast(pl.String),
+            "region": np.array(["N", "E", "S", "W"])[country % 4],
+        }
+    )
+    found = [rule for rule in Schema.infer(table).rules if isinstance(rule, Implies)]
+    assert [rule.then.is_in for rule in found] == [("E",), ("N",), ("S",), ("W",)]
+    named = {level for rule in found for level in rule.when.is_in}
+    often = table["country"].value_counts().filter(pl.col("count") >= 5)["country"]
+    assert named == set(often) <= {str(k) for k in range(20)}
+    broken = table.with_columns(table["region"].scatter(0, "X"))
+    assert not [rule for rule in Schema.infer(broken).rules if isinstance(rule, Implies)]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthema_core import columns
-from synthema_core.columns import OPEN, Protection
+from synthema_core.columns import OPEN, Protection, pools
 from synthema_core.columns.marginal import Marginal
 from synthema_core.encoding import Encoder
 from synthema_core.errors import SynthemaError
@@ -181,12 +181,16 @@ def rare():
     return pl.Series("center", ["a"] * 60 + ["b"] * 30 + ["c"] * 4 + ["d"] * 2 + ["e"] + [None] * 3)
 
 
+def named(levels):
+    return [[levels.known[i] for i in pool] for pool in levels.pools]
+
+
 def test_rare_levels_are_pooled_and_still_drawn():
     column = rare()
     codec = columns.fit(column, CENTER, protection=FIVE)
     levels = codec.levels
-    assert [levels.known[i] for i in levels.pool] == ["c", "d", "e"]
-    assert levels.held == 7
+    assert named(levels) == [["c", "d", "e"]]
+    assert levels.held == (7,)
     assert codec.choices == 4  # a, b, the pool, missing
     states = levels.states(column)
     assert np.bincount(states).tolist() == [60, 30, 7, 3]
@@ -203,7 +207,65 @@ def test_rare_levels_are_pooled_and_still_drawn():
 def test_a_lone_rare_level_is_pooled_with_the_next_rarest():
     column = pl.Series("x", ["a"] * 50 + ["b"] * 20 + ["c"])
     levels = columns.fit(column, LETTERS, protection=FIVE).levels
-    assert [levels.known[i] for i in levels.pool] == ["b", "c"]
+    assert named(levels) == [["b", "c"]]
+
+
+def test_rare_grades_are_pooled_with_their_neighbors():
+    column = pl.Series("grade", [0] * 2 + [1] * 40 + [2] * 50 + [3] * 9 + [4] * 3 + [6])
+    grades = columns.fit(column, Column("grade", "ordinal", categories=tuple(range(7))), (), FIVE)
+    levels = grades.levels
+    assert named(levels) == [[0, 1], [3, 4, 6]]  # nobody holds 5
+    assert levels.held == (42, 13)
+    assert np.bincount(levels.states(column)).tolist() == [50, 0, 42, 13]
+
+
+def countries(n):
+    """A table in which every country lies in one region, most of them held by two patients."""
+    region = np.arange(n) % 4
+    country = np.where(np.arange(n) < n // 2, region, 4 + np.arange(n) // 8 * 4 + region)
+    coin = np.random.default_rng(0).choice(["a", "b", "c"], n)
+    return pl.DataFrame(
+        {
+            "country": pl.Series(country).cast(pl.String),
+            "region": pl.Series(region).replace_strict({0: "N", 1: "E", 2: "S", 3: "W"}),
+            "coin": coin,
+        }
+    )
+
+
+def test_rare_levels_are_pooled_apart_by_what_their_column_decides():
+    table = countries(400)
+    levels_of = {name: tuple(table[name].unique().sort()) for name in table.columns}
+    schema = Schema(tuple(Column(n, "categorical", categories=k) for n, k in levels_of.items()))
+    levels = Encoder.fit(table, schema, protection=FIVE).codecs["country"].levels
+    regions = dict(table.select("country", "region").iter_rows())
+    assert [{regions[c] for c in pool} for pool in named(levels)] == [{"N"}, {"E"}, {"S"}, {"W"}]
+    assert levels.held == (50,) * 4
+    drawn = levels.series(levels.states(table["country"]), "country")
+    assert drawn.replace_strict(regions).equals(table["region"], check_names=False)
+    again = Encoder.from_dict(
+        json.loads(json.dumps(Encoder.fit(table, schema, protection=FIVE).to_dict()))
+    )
+    assert again.codecs["country"].levels == levels
+
+
+@given(
+    st.lists(st.integers(0, 8), min_size=1, max_size=12),
+    st.integers(1, 6),
+    st.integers(0, 3),
+    st.randoms(use_true_random=False),
+)
+def test_every_pool_is_held_by_enough_and_no_rare_level_is_left(count, least, traits, random):
+    count = np.array(count)
+    known = [np.array([random.randrange(3) for _ in count]) for _ in range(traits)]
+    for found in (pools.alike(count, least, known), pools.adjacent(count, least)):
+        pooled = [i for pool in found for i in pool]
+        assert len(pooled) == len(set(pooled))
+        assert all(count[i] > 0 for i in pooled)
+        enough = count.sum() >= least
+        assert not enough or all(count[list(pool)].sum() >= least for pool in found)
+        rare = {i for i in np.flatnonzero((count > 0) & (count < least))}
+        assert not enough or rare <= set(pooled)
 
 
 def test_shares_of_a_pool_sum_to_one():
@@ -216,10 +278,10 @@ def test_shares_of_a_pool_sum_to_one():
 def test_nothing_is_pooled_without_protection_or_need():
     column = rare()
     open_ = columns.fit(column, CENTER).levels
-    assert open_.pool == ()
+    assert open_.pools == ()
     assert open_ == columns.fit(column, CENTER, protection=OPEN).levels
     many = pl.Series("x", ["a"] * 50 + ["b"] * 50)
-    assert columns.fit(many, LETTERS, protection=FIVE).levels.pool == ()
+    assert columns.fit(many, LETTERS, protection=FIVE).levels.pools == ()
 
 
 def test_rules_forbid_a_pool_only_where_they_forbid_all_of_it():
