@@ -93,6 +93,11 @@ class Encoder:
         return {n: c for n, c in self.codecs.items() if isinstance(c, Discrete)}
 
     @property
+    def grades(self) -> dict[str, Ordinal]:
+        """Codecs of the ordered columns whose grades are numbers."""
+        return {n: c for n, c in self.codecs.items() if isinstance(c, Ordinal) and c.counts}
+
+    @property
     def numeric_names(self) -> tuple[str, ...]:
         """Columns in the numeric half of `rows`."""
         return tuple(n for n, c in self.codecs.items() if isinstance(c, Numeric | Ordinal))
@@ -110,6 +115,13 @@ class Encoder:
             numeric=_beside([columns_of[n] for n in self.numeric_names], table.height, np.float64),
             codes=_beside([columns_of[n] for n in self.code_names], table.height, np.int32),
         )
+
+    def floats(self, table: pl.DataFrame) -> dict[str, Floats]:
+        """(n,) values of each column of numbers, grades that are numbers among them; NaN: missing.
+
+        These are what other numbers can be read off.
+        """
+        return {n: c.floats(table[n]) for n, c in (self.numeric | self.grades).items()}
 
     @property
     def variables(self) -> Variables:
@@ -131,7 +143,7 @@ class Encoder:
     def flow(self, table: pl.DataFrame) -> FlowView:
         """The table as a flow sees it."""
         _require(table, self.schema)
-        floats = {n: c.floats(table[n]) for n, c in self.numeric.items()}
+        floats = self.floats(table)
         states = {n: c.levels.states(table[n]) for n, c in self.discrete.items()}
         states |= {n: c.number.states(floats[n], floats) for n, c in self.numeric.items()}
         curve = self._curves(states, table.height)
@@ -216,12 +228,12 @@ class Encoder:
         states = dict(zip(variables.discrete, codes, strict=True))
         n = codes.shape[1] if variables.discrete else n
         curve = self._curves(states, n)
-        floats: dict[str, Floats] = {}
+        series = {n: c.levels.series(states[n], n) for n, c in self.discrete.items()}
+        floats = {n: c.floats(series[n]) for n, c in self.grades.items()}
         for name in _targets_first(self.numeric):
             state = states.get(name, np.zeros(n, np.int32))
             z = points(name, state, floats, curve[name])
             floats[name] = self.numeric[name].number.values(state, z, floats, curve[name])
-        series = {n: c.levels.series(states[n], n) for n, c in self.discrete.items()}
         series |= {n: c.series(floats[n], n) for n, c in self.numeric.items()}
         return pl.DataFrame([series[name] for name in self.codecs])
 
@@ -307,7 +319,9 @@ class Encoder:
             states += ["a fixed value"] * len(number.atoms)
             states += [f"equal to {tie}" for tie in number.ties]
             lines.append(f"          first decided: {', '.join(states)}")
-            if number.cap:
+            if number.cap and number.curves[0].follow_up:
+                lines.append(f"          ends with follow-up, counted from {number.cap.column}")
+            elif number.cap:
                 lines.append(f"          drawn at or below {number.cap.column}")
         else:
             lines.append(f"  flow    {codec.choices} levels, drawn from a softmax")
@@ -361,7 +375,7 @@ def _targets_first(codecs: Mapping[str, Numeric]) -> Iterable[str]:
 
     def visit(name: str) -> None:
         for target in codecs[name].number.needs:
-            if target not in done:
+            if target in codecs and target not in done:
                 visit(target)
         done.setdefault(name)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
-from .columns import Discrete, Nominal, Numeric, caps, ties
+from .columns import Discrete, Nominal, Numeric, Ordinal, caps, ties
+from .columns.follow_up import YEAR
+from .columns.scale import Ticks
 
 if TYPE_CHECKING:
-    import polars as pl
     from numpy.typing import NDArray
 
     from .columns import Codec
@@ -50,9 +52,15 @@ def tied_and_capped(
 
 
 def by_status(codecs: dict[str, Codec], train: pl.DataFrame, schema: Schema) -> dict[str, Codec]:
-    """The codecs with a curve of an endpoint's time for each status that enough patients have."""
+    """The codecs with a curve of an endpoint's time for each status that enough patients have.
+
+    Where a date or a calendar year says when patients came, follow-up may end on one day.
+    """
     numeric = {n: c for n, c in codecs.items() if isinstance(c, Numeric)}
     floats = {n: c.floats(train[n]) for n, c in numeric.items()}
+    grades = {n: c for n, c in codecs.items() if isinstance(c, Ordinal) and c.counts}
+    floats |= {n: c.floats(train[n]) for n, c in grades.items()}
+    days = {n: _days(codecs[n], values) for n, values in floats.items()}
     out = dict(codecs)
     for endpoint in schema.endpoints:
         time, status = numeric.get(endpoint.time), codecs.get(endpoint.status)
@@ -62,8 +70,9 @@ def by_status(codecs: dict[str, Codec], train: pl.DataFrame, schema: Schema) -> 
         free = number.states(values, floats) == 0
         level = status.levels.states(train[endpoint.status])[free]
         bounds = floats[number.cap.column][free] if number.cap else None
+        entries = {n: (floats[n][free], unit) for n, unit in days.items() if unit}
         out[endpoint.time] = time.with_number(
-            number.by_status(level, status.choices, values[free], bounds)
+            number.by_status(level, status.choices, values[free], bounds, entries)
         )
     return out
 
@@ -109,3 +118,12 @@ def _decides(table: NDArray[np.int64]) -> bool:
     expected = n * (1.0 - ((of_each / n) ** 2).sum())
     differ = ((held**2 - (table**2).sum(axis=1)) / (held - 1)).sum()
     return bool(expected >= EXPECTED and differ <= (1.0 - DECIDED) * expected)
+
+
+def _days(codec: Codec, values: NDArray[np.float64]) -> float:
+    """Days in one unit of a column of dates or calendar years; 0 for any other."""
+    if isinstance(codec, Numeric) and isinstance(codec.scale, Ticks):
+        return codec.scale.days if isinstance(codec.scale.dtype, pl.Date | pl.Datetime) else 0.0
+    known = values[~np.isnan(values)]
+    years = bool((known == np.floor(known)).all() and known.min() >= 1850 and known.max() <= 2150)
+    return YEAR if years else 0.0

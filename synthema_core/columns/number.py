@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import caps
+from . import caps, follow_up
 from .caps import Cap
 from .curve import Cells, Curve
 from .marginal import Marginal
@@ -112,7 +112,12 @@ class Number:
         return replace(self, curves=(replace(curve, cap=cap),))
 
     def by_status(
-        self, status: NDArray[np.int32], levels: int, values: Floats, bounds: Floats | None
+        self,
+        status: NDArray[np.int32],
+        levels: int,
+        values: Floats,
+        bounds: Floats | None,
+        entries: Mapping[str, tuple[Floats, float]],
     ) -> Number:
         """The same number with a curve for each status that enough patients have.
 
@@ -121,6 +126,8 @@ class Number:
             levels: Number of levels.
             values: (n,) free training values.
             bounds: (n,) values of the bounding column, if there is one.
+            entries: (n,) values of columns that may say when patients came, and the days in a unit
+                of each. Where no column bounds the number, the end of follow-up may.
         """
         group = _groups(np.bincount(status[status >= 0], minlength=levels))
         if not group.any():
@@ -128,8 +135,17 @@ class Number:
         (whole,) = self.curves
         owner, curves = group[status], []
         owner[status < 0] = 0
+        found = follow_up.find(values, owner, entries) if bounds is None else None
         for k in range(int(group.max()) + 1):
             own = owner == k
+            if found:
+                until, sharp = found
+                came, _ = entries[until.column]
+                curve = Curve.followed_up(
+                    values[own], came[own], until, self.protection, counted_back=k in sharp
+                )
+                curves.append(curve)
+                continue
             marginal, cap = Marginal.fit(values[own], self.protection), whole.cap
             if cap is not None and bounds is not None:
                 cap = Cap.fit(cap.column, marginal, values[own], bounds[own])

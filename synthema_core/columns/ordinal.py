@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 from . import pools
 from .levels import Levels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import polars as pl
 
     from ..schema import Column
     from .number import Floats
@@ -35,6 +34,15 @@ class Ordinal:
         """(n,) ranks, 0 for the first grade and 1 for the last, NaN where missing."""
         codes = self.levels.codes(column)
         return np.where(codes < 0, np.nan, codes / max(len(self.levels.known) - 1, 1))
+
+    @property
+    def counts(self) -> bool:
+        """Whether the grades are numbers, as calendar years are."""
+        return not any(isinstance(grade, str | bool) for grade in self.levels.known)
+
+    def floats(self, column: pl.Series) -> Floats:
+        """(n,) grades that are numbers, NaN where missing."""
+        return np.asarray(column.cast(pl.Float64).to_numpy(), np.float64)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; `from_dict` undoes it."""

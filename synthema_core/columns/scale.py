@@ -88,6 +88,11 @@ class Ticks:
         """What its values can be compared with."""
         return f"{self.dtype} in {self.tick}"
 
+    @property
+    def days(self) -> float:
+        """Days in one unit."""
+        return self.tick / TICKS[0]
+
     @classmethod
     def of(cls, column: pl.Series) -> Ticks:
         """The coarsest of day, hour, minute, second and microsecond that divides every value."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import os
 
 FORMAT = "synthema-avatar"
-VERSION = 2
+VERSION = 3
 PROJECTION = ("mean", "spread", "share", "axes", "variance")
 NEIGHBORS = ("coordinates", "index", "distance")
 

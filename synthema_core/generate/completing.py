@@ -11,6 +11,7 @@ import polars as pl
 
 from synthema_kernels import flows
 
+from ..columns.normal import ndtr
 from ..errors import RuleError, SchemaError
 from ..flow_view import FlowView
 from ..rules import broken
@@ -38,6 +39,7 @@ WIDTH = 2048  # rows drawn at once by one member
 PARTICLES = 32  # draws per member that a filled row is chosen from
 SUMMED = 256  # draws per member that a probability is averaged over
 TURNS = 20
+BEYOND = 60.0  # nats that a draw loses if a known number would lie above its bound
 LISTED = 512  # combinations of levels that are summed one by one
 
 
@@ -52,8 +54,9 @@ def impute(model: Model, frame: pl.DataFrame, *, seed: int) -> pl.DataFrame:
 
     Draws are chosen by importance weight among those that break no rule. A cell stays missing where
     the levels of the row rule out everything else (the day of a transplant that was not done). A
-    number that is read off a missing one (a tie, a bound) keeps its value, and informs the draw
-    through the rules alone. A row that breaks a rule by its known cells is filled as if that rule
+    number that is read off a missing one (a tie, a bound, the end of follow-up) keeps its value; it
+    informs the draw through the rules, and through how such numbers lie below their bound whatever
+    the rest of the row. A row that breaks a rule by its known cells is filled as if that rule
     did not exist.
 
     Args:
@@ -136,6 +139,7 @@ def _filled(
         )
         good = ~(broken(table, rules) & ~excused[owner]).any(1)
         good &= ~_left_missing(encoder, table, codes, open_cells, owner)
+        weight = weight + _log_read_off(encoder, table, open_cells, owner)
         score = np.where(good, weight + rng.gumbel(size=weight.size), -np.inf)
         for i in np.flatnonzero(np.isneginf(best)):
             own = slice(i * PARTICLES * k, (i + 1) * PARTICLES * k)
@@ -183,6 +187,34 @@ def _left_missing(
         if missing_level(encoder, name) is not None:
             out |= table[name].is_null().to_numpy() & mask[owner] & ~ruled[name]
     return out
+
+
+def _log_read_off(
+    encoder: Encoder,
+    table: pl.DataFrame,
+    open_cells: Mapping[str, NDArray[np.bool_]],
+    owner: NDArray[np.int64],
+) -> Floats:
+    """Log-mass of known numbers that are read off cells filled just now, by their curves alone."""
+    total = np.zeros(table.height)
+    unread = {
+        name: ~open_cells[name] & np.any([open_cells[o] for o in codec.number.needs], axis=0)
+        for name, codec in encoder.numeric.items()
+        if codec.number.cap
+    }
+    if not any(mask.any() for mask in unread.values()):
+        return total
+    cells = encoder.flow(table).cells
+    others = encoder.floats(table)
+    for name, mask in unread.items():
+        beyond = others[name] > encoder.numeric[name].number.curves[0].bounds(others)
+        total -= BEYOND * (mask[owner] & beyond)
+    with np.errstate(divide="ignore"):
+        for j, name in enumerate(encoder.variables.numbers):
+            if name in unread and unread[name].any():
+                mass = np.log(ndtr(cells.high[j]) - ndtr(cells.low[j]))
+                total += np.where(unread[name][owner] & cells.present[j], mass, 0.0)
+    return total
 
 
 def conditional(

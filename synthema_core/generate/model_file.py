@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import jax
 
 FORMAT = "synthema-flow"
-VERSION = 3
+VERSION = 4
 
 
 def write(model: Model, path: str | os.PathLike[str]) -> Path:

@@ -241,7 +241,7 @@ def test_a_damaged_or_foreign_file_is_refused(letters, tmp_path):
         "text": (b"these are no weights", "damaged"),
         "pickle": (pickle.dumps({"weights": [1.0]}), "damaged"),
         "foreign": (foreign.read_bytes(), "another kind of safetensors"),
-        "later": (with_header(lambda d: d.update(version=99)), "expected version 3, got 99"),
+        "later": (with_header(lambda d: d.update(version=99)), "expected version 4, got 99"),
         "no members": (with_header(lambda d: d.update(members=0)), "do not fit together"),
         "too many": (with_header(lambda d: d.update(members=3)), "do not fit together"),
         "no record": (with_header(lambda d: d.pop("record")), "do not fit together"),
