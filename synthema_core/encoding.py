@@ -79,6 +79,8 @@ class Encoder:
             others = [table[spec.name] for table in also if spec.name in table.columns]
             codecs[spec.name] = columns.fit(train[spec.name], spec, others, protection)
         codecs = related.pooled_apart(codecs, train, protection.min_count)
+        if protection != OPEN:
+            codecs = related.dusted(codecs, train, schema)
         tied = related.tied_and_capped(codecs, train, schema)
         return cls(schema, related.by_status(tied, train, schema) if by_status else tied)
 
@@ -234,7 +236,12 @@ class Encoder:
             state = states.get(name, np.zeros(n, np.int32))
             z = points(name, state, floats, curve[name])
             floats[name] = self.numeric[name].number.values(state, z, floats, curve[name])
-        series |= {n: c.series(floats[n], n) for n, c in self.numeric.items()}
+        for name, codec in self.numeric.items():
+            dusty = None
+            if codec.dust:
+                by = codec.dust.column
+                dusty = codec.dust.rows(self.discrete[by].levels.codes(series[by]))
+            series[name] = codec.series(floats[name], name, dusty)
         return pl.DataFrame([series[name] for name in self.codecs])
 
     def forbidden(self) -> NDArray[np.float32]:

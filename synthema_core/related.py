@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 
 from .columns import Discrete, Nominal, Numeric, Ordinal, caps, ties
+from .columns.dust import Dust
 from .columns.follow_up import YEAR
-from .columns.scale import Ticks
+from .columns.scale import Plain, Ticks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,6 +102,28 @@ def pooled_apart(codecs: dict[str, Codec], train: pl.DataFrame, least: int) -> d
                 traits.append(table[:-1].argmax(axis=1))
         traits.sort(key=lambda trait: np.unique(trait).size)
         out[name] = codec.protected(train[name], least, traits)
+    return out
+
+
+def dusted(codecs: dict[str, Codec], train: pl.DataFrame, schema: Schema) -> dict[str, Codec]:
+    """The codecs with numbers that were in single precision in some centers read as recorded.
+
+    Times are left as they are: they may have to equal one another.
+    """
+    discrete = {n: c.levels for n, c in codecs.items() if isinstance(c, Discrete)}
+    codes = {n: levels.codes(train[n]) for n, levels in discrete.items()}
+    out = dict(codecs)
+    for name, codec in codecs.items():
+        if not isinstance(codec, Numeric) or schema.column(name).kind != "continuous":
+            continue
+        if not isinstance(codec.scale, Plain) or codec.scale.storage:
+            continue
+        values = codec.floats(train[name])
+        known = np.isfinite(values)
+        by = {n: (code[known], len(discrete[n].known)) for n, code in codes.items()}
+        found = Dust.find(values[known], by)
+        if found:
+            out[name] = codec.dusted(found, train[name])
     return out
 
 

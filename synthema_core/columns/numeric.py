@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import SchemaError
 from . import scale
+from .dust import Dust
 from .number import Number
 from .protected import OPEN, Protection
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..schema import Column
     from .number import Floats
+    from .pieces import Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,12 @@ class Numeric:
     Attributes:
         scale: How values are read as floats and written back.
         number: Their distribution, states and training range.
+        dust: Which rows are stored in single precision, if another column decides that.
     """
 
     scale: scale.Scale
     number: Number
+    dust: Dust | None = None
 
     @classmethod
     def fit(cls, column: pl.Series, spec: Column, protection: Protection = OPEN) -> Numeric:
@@ -59,26 +63,39 @@ class Numeric:
         """The same column with another distribution."""
         return replace(self, number=number)
 
+    def dusted(self, dust: Dust, column: pl.Series) -> Numeric:
+        """The same column, values in single precision read as what was recorded."""
+        values = dust.storage.read(self.floats(column))
+        number = Number.fit(
+            values, sentinels=self.number.sentinels, protection=self.number.protection
+        )
+        return Numeric(self.scale, number, dust)
+
     def floats(self, column: pl.Series) -> Floats:
         """(n,) values on the column's scale, NaN where missing."""
-        return self.scale.floats(column)
+        values = self.scale.floats(column)
+        return self.dust.storage.read(values) if self.dust else values
 
     def rows(self, column: pl.Series) -> Floats:
         """(n,) numbers, 0 to 1 over the training range, NaN where missing."""
         return self.number.rows(self.floats(column))
 
-    def series(self, values: Floats, name: str) -> pl.Series:
-        """Undo `floats`."""
+    def series(self, values: Floats, name: str, dusty: Bools | None = None) -> pl.Series:
+        """Undo `floats`; `dusty` rows are stored in single precision."""
+        if self.dust and dusty is not None:
+            values = np.where(dusty, self.dust.storage.stored(values), values)
         return self.scale.series(values, name)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; `from_dict` undoes it."""
-        return {"scale": self.scale.to_dict(), "number": self.number.to_dict()}
+        dust = {"dust": self.dust.to_dict()} if self.dust else {}
+        return {"scale": self.scale.to_dict(), "number": self.number.to_dict()} | dust
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Numeric:
         """Undo `to_dict`."""
-        return cls(scale.from_dict(data["scale"]), Number.from_dict(data["number"]))
+        dust = Dust.from_dict(data["dust"]) if "dust" in data else None
+        return cls(scale.from_dict(data["scale"]), Number.from_dict(data["number"]), dust)
 
 
 def expect(spec: Column, column: pl.Series, *, wanted: str, found: bool) -> None:
