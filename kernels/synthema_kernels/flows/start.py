@@ -1,10 +1,12 @@
 """Where training starts: the member that is a Gaussian copula.
 
-Means of the numbers begin as ridge regressions on what stands before them in the order, and levels
-as one Newton step of a ridge-penalized logistic regression from their marginals: the first step
-already has every linear dependence. The network's residual begins at zero.
+Means of the numbers begin as ridge regressions on what stands before them in the order, levels as
+logistic regressions, both with weak slopes shrunk away: the first step already has every linear
+dependence. The network's residual begins at zero.
 
-Both follow from sums and products of the inputs, so rows are read once, in blocks.
+Ridge regressions and one Newton step of the logistic ones from the marginals follow from sums and
+products of the inputs, so rows are read once, in blocks. One step falls short where a level all but
+decides another, so that where it is affordable the regression is fitted out.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from . import spline
+from . import logistic, spline
 from .density import HEADS, Member, linear_outputs
 from .rows import bend
 
@@ -34,6 +36,9 @@ BLOCK = 4096  # rows whose inputs are held at once
 TURNS = 4  # of penalties from slopes
 WEAK = 0.2  # of the variance that one slope of chance explains, at which a penalty is halved
 STRICT = 8.0  # times the penalty, for a slope of nothing …
+FITTED_OUT = 3e8  # rows times squared inputs, up to which logistic regressions are fitted out
+FREEDOM = 0.5  # of the penalties of one step, those of such a regression
+FLAT = 1e-3  # precision of a bias
 LEAST_SPREAD = 1e-9  # variance of a target, below which it is a constant
 LEAST_PENALTY = 0.002  # … and for one that explains nearly all
 
@@ -78,13 +83,28 @@ def copula_member(
     place[layout.linear_levels] = np.arange(layout.linear_levels.size)
     every = _Moments.of(rows, layout, weight)
     gates, _ = layout.gates
+    seen = np.flatnonzero(weight)
+    affordable = seen.size * layout.linear_features.size**2 <= FITTED_OUT
+    inputs = _inputs(rows.take(seen), layout) if affordable else None
     for c, (start, size) in enumerate(zip(layout.starts, layout.levels, strict=True)):
         earlier = np.flatnonzero(source < position[layout.numbers + c])
         if place[start] >= 0 and earlier.size:
             own = place[start] + np.arange(size)
-            slope, shift = _logistic(every, earlier, layout.bends + own, ridge)
+            slope, shift, penalty = _logistic(every, earlier, layout.bends + own, ridge)
+            shift += bias[start : start + size, 0]
+            if inputs is not None:
+                known = rows.codes[c, seen] >= 0
+                own_rows = seen[known]
+                x = np.concatenate([inputs[np.ix_(earlier, known)], np.ones((1, own_rows.size))])
+                slope, shift = _fitted_out(
+                    x,
+                    np.asarray(rows.codes)[c, own_rows],
+                    weight[own_rows],
+                    (slope, shift),
+                    penalty,
+                )
             skip[own[:, None], earlier] = slope
-            bias[start : start + size, 0] += shift
+            bias[start : start + size, 0] = shift
     for j in range(layout.numbers):
         gated = gates[j].max() >= 0
         here = _Moments.of(rows, layout, weight * rows.present[j]) if gated else every
@@ -147,10 +167,14 @@ def _blocks(index: Places) -> Iterator[Places]:
 
 def _logistic(
     moments: _Moments, earlier: Places, levels: Places, ridge: float
-) -> tuple[Floats, Floats]:
-    """(levels, f) weights and (levels,) shifts of logits, one Newton step from the marginals."""
+) -> tuple[Floats, Floats, Floats]:
+    """Logits after one Newton step from the marginals.
+
+    Returns:
+        (levels, f) weights, (levels,) shifts from the marginals and (levels, f) penalties.
+    """
     f, size = earlier.size, levels.size
-    weight = np.zeros((size, f))
+    weight, penalties = np.zeros((size, f)), np.ones((size, f))
     share = moments.total[levels] / max(moments.n, 1.0)
     spread = share * (1 - share)
     moved = np.flatnonzero(spread > 0)
@@ -159,12 +183,24 @@ def _logistic(
     mirrored = size == 2 and moved.size == 2 and bool(np.isclose(share.sum(), 1.0))
     for level in moved[: moved.size - mirrored]:
         penalty = 0.5 * ridge * (0.5 * f + 1.0) / spread[level]
-        slope, _, _ = _sparse(moments, earlier, int(levels[level]), penalty)
+        slope, each, _, _ = _sparse(moments, earlier, int(levels[level]), penalty)
+        penalties[level] = each * spread[level]
         # (size - 1) / size: the logits of all levels move against each other
         weight[level] = slope / spread[level] * (1 - 1 / size)
     if mirrored:
-        weight[1] = -weight[0]
-    return weight, -(weight @ moments.total[earlier]) / max(moments.n, 1.0)
+        weight[1], penalties[1] = -weight[0], penalties[0]
+    return weight, -(weight @ moments.total[earlier]) / max(moments.n, 1.0), penalties
+
+
+def _fitted_out(
+    x: Floats, level: Places, weight: Floats, start: tuple[Floats, Floats], penalties: Floats
+) -> tuple[Floats, Floats]:
+    """Weights and biases of the logistic regression that one step began."""
+    slope, bias = start
+    first = np.concatenate([slope, bias[:, None]], axis=1)
+    precision = np.concatenate([FREEDOM * penalties, np.full((len(first), 1), FLAT)], axis=1)
+    found = logistic.refined(x, level, weight, first, precision)
+    return found[:, :-1], found[:, -1]
 
 
 def _ridge(
@@ -174,7 +210,7 @@ def _ridge(
     n, f = moments.n, earlier.size
     if n < 3:
         return np.zeros(f), 0.0, 1.0
-    weight, left, used = _sparse(moments, earlier, number, ridge * f * 0.5 + 1.0)
+    weight, _, left, used = _sparse(moments, earlier, number, ridge * f * 0.5 + 1.0)
     variance = max(left, 0.0) / max(n - used, 0.5 * n)
     mean = (moments.total[number] - weight @ moments.total[earlier]) / n
     return weight, float(mean), float(min(variance, 1.2) + 1e-4)
@@ -182,7 +218,7 @@ def _ridge(
 
 def _sparse(
     moments: _Moments, earlier: Places, target: int, penalty: float
-) -> tuple[Floats, float, float]:
+) -> tuple[Floats, Floats, float, float]:
     """A regression whose weak slopes are shrunk away and whose strong ones are left alone.
 
     Ridge regressions in turn, each slope's penalty from what it explained before: the mode under a
@@ -196,13 +232,13 @@ def _sparse(
         penalty: Of a slope that explains as much as chance does.
 
     Returns:
-        (f,) slopes, the sum of squared residuals and the degrees of freedom used.
+        (f,) slopes and their penalties, the sum of squared residuals, the degrees of freedom used.
     """
     gram = moments.about_means(earlier, earlier)
     along = moments.about_means(earlier, np.array([target]))[:, 0]
     own = float(moments.products[target, target] - moments.total[target] ** 2 / moments.n)
     if own <= LEAST_SPREAD * moments.n:  # nothing to explain
-        return np.zeros(earlier.size), 0.0, 0.0
+        return np.zeros(earlier.size), np.full(earlier.size, penalty), 0.0, 0.0
     size = np.diagonal(gram)
     chance = WEAK * own / moments.n
     each = np.full(earlier.size, penalty)
@@ -212,4 +248,5 @@ def _sparse(
             explained = slope**2 * size
             each = penalty * np.maximum(STRICT / (1.0 + explained / chance), LEAST_PENALTY)
     left = own - 2.0 * slope @ along + slope @ gram @ slope
-    return np.asarray(slope, np.float64), float(left), float((size / (size + each)).sum())
+    used = float((size / (size + each)).sum())
+    return np.asarray(slope, np.float64), each, float(left), used
