@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from . import pools
+from . import dtypes, pools
 from .levels import Levels
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Ordinal:
 
     def floats(self, column: pl.Series) -> Floats:
         """(n,) grades that are numbers, NaN where missing."""
+        dtypes.require(column, self.levels.dtype)
         return np.asarray(column.cast(pl.Float64).to_numpy(), np.float64)
 
     def to_dict(self) -> dict[str, Any]:
