@@ -17,7 +17,8 @@ LOOKS = {  # Okabe and Ito's colors, which color-blind readers tell apart
     "tvae": ("TVAE", "#CC79A7", "P", 50),
     "ctgan": ("CTGAN", "#E69F00", "X", 50),
     "gaussian_copula": ("Gaussian copula", "#56B4E9", "D", 45),
-    "tabularargn": ("TabularARGN", "#000000", "v", 45),
+    "tabularargn": ("TabularARGN", "#F0E442", "v", 45),
+    "tabddpm": ("TabDDPM", "#8B5A2B", "<", 45),
     "avatar": ("avatar", "#000000", "*", 80),
     "marginals": ("marginals", "#999999", "x", 50),
 }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .schema import Schema
 
 DECIDED = 0.8  # least share of the differences between rows that a column must explain of another
+MOST_CELLS = 4_000_000  # of a table of two columns that is looked at
 EXPECTED = 15  # rows that chance would have differ from others of their level
 
 
@@ -92,7 +93,7 @@ def pooled_apart(codecs: dict[str, Codec], train: pl.DataFrame, least: int) -> d
         codes = codec.levels.codes(train[name])
         traits = []
         for other, by in discrete.items():
-            if other == name:
+            if other == name or len(codec.levels.known) * len(by.levels.known) > MOST_CELLS:
                 continue
             # as many levels as either has, and one more for missing values
             shape = len(codec.levels.known) + 1, len(by.levels.known) + 1
