@@ -86,21 +86,22 @@ def pooled_apart(codecs: dict[str, Codec], train: pl.DataFrame, least: int) -> d
     throughout, a pool over all of it would tear the two apart.
     """
     discrete = {n: c for n, c in codecs.items() if isinstance(c, Discrete)}
+    rare = {n: c for n, c in discrete.items() if isinstance(c, Nominal) and c.levels.pools}
+    size = {n: len(c.levels.known) + 1 for n, c in discrete.items()}  # the last is missing
+    codes = {n: c.levels.codes(train[n]) % size[n] for n, c in discrete.items() if rare}
     out = dict(codecs)
-    for name, codec in discrete.items():
-        if not isinstance(codec, Nominal) or not codec.levels.pools:
-            continue
-        codes = codec.levels.codes(train[name])
+    for name, codec in rare.items():
         traits = []
-        for other, by in discrete.items():
-            if other == name or len(codec.levels.known) * len(by.levels.known) > MOST_CELLS:
+        for other in discrete:
+            if other == name or size[name] * size[other] > MOST_CELLS:
                 continue
-            # as many levels as either has, and one more for missing values
-            shape = len(codec.levels.known) + 1, len(by.levels.known) + 1
-            table = np.zeros(shape, np.int64)
-            np.add.at(table, (codes, by.levels.codes(train[other])), 1)
-            if _decides(table[:-1, :-1]):
-                traits.append(table[:-1].argmax(axis=1))
+            flat = np.bincount(
+                codes[name].astype(np.int64) * size[other] + codes[other],
+                minlength=size[name] * size[other],
+            )
+            table = flat.reshape(size[name], size[other])[:-1]
+            if _decides(table[:, :-1]):
+                traits.append(table.argmax(axis=1))
         traits.sort(key=lambda trait: np.unique(trait).size)
         out[name] = codec.protected(train[name], least, traits)
     return out
@@ -149,5 +150,5 @@ def _days(codec: Codec, values: NDArray[np.float64]) -> float:
     if isinstance(codec, Numeric) and isinstance(codec.scale, Ticks):
         return codec.scale.days if isinstance(codec.scale.dtype, pl.Date | pl.Datetime) else 0.0
     known = values[~np.isnan(values)]
-    years = bool((known == np.floor(known)).all() and known.min() >= 1850 and known.max() <= 2150)
-    return YEAR if years else 0.0
+    years = known.size and (known == np.floor(known)).all() and known.min() >= 1850
+    return YEAR if years and known.max() <= 2150 else 0.0

@@ -65,10 +65,12 @@ class Dust:
             for name, (code, size) in codes.items():
                 kept = np.bincount(code[single & ~plain] + 1, minlength=size + 1)
                 other = np.bincount(code[plain & ~single] + 1, minlength=size + 1)
+                if not (kept > other).any() or not (other > kept).any():
+                    continue  # one form throughout: nothing to decide
                 levels = tuple((np.flatnonzero(kept > other) - 1).tolist())
                 found.append((int(np.minimum(kept, other).sum()) + neither, size, name, levels))
             misfits, _, name, levels = min(found, default=(values.size, 0, "", ()))
-            if misfits <= RARE * values.size:
+            if found and misfits <= RARE * values.size:
                 return cls(name, levels, form)
         return None
 

@@ -57,3 +57,10 @@ def test_dust_that_no_column_explains_is_left_alone():
     shuffled = table.with_columns(table["study"].shuffle(seed=1))
     assert Encoder.fit(shuffled, Schema.infer(shuffled), protection=FIVE).codecs["hb"].dust is None
     assert Encoder.fit(table, Schema.infer(table)).codecs["hb"].dust is None  # for distances
+
+
+def test_a_column_that_is_all_of_one_form_needs_nobody_to_decide():
+    table, value = joined()
+    everywhere = table.with_columns(hb=dust_of(value.to_numpy(), ".9g"))
+    codec = Encoder.fit(everywhere, Schema.infer(everywhere), protection=FIVE).codecs["hb"]
+    assert codec.dust is None

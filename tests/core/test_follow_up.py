@@ -9,7 +9,7 @@ import pytest
 
 from synthema_core.columns import Protection
 from synthema_core.encoding import Encoder
-from synthema_core.schema import Schema
+from synthema_core.schema import Column, Schema
 
 N = 600
 FIVE = Protection(min_count=5)
@@ -90,6 +90,15 @@ def test_dates_that_have_nothing_to_do_with_follow_up_are_left_alone():
     table = registry("days", dates=False)
     shuffled = table.with_columns(table["diagnosis_year"].shuffle(seed=1))
     assert encoder_of(shuffled).numeric["os_days"].number.cap is None
+
+
+def test_grades_of_which_none_is_known_say_nothing():
+    table = registry("days", dates=True).with_columns(year=pl.lit(None, pl.Int64))
+    years = Column("year", "ordinal", categories=(2001, 2002))
+    schema = Schema.infer(table.drop("year"))
+    schema = Schema((*schema.columns, years), schema.endpoints, schema.rules)
+    encoder = Encoder.fit(table, schema, protection=FIVE, by_status=True)
+    assert encoder.numeric["os_days"].number.cap.column == "diagnosis"
 
 
 def test_the_end_is_no_patients_own():
